@@ -1,0 +1,19 @@
+#include "base/check.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace assay::internal {
+
+CheckFailure::CheckFailure(const char* file, int line, const char* condition) {
+  message_ << file << ":" << line << ": check failed: " << condition << ": ";
+}
+
+CheckFailure::~CheckFailure() {
+  const std::string text = message_.str();
+  std::fprintf(stderr, "%s\n", text.c_str());
+  std::fflush(stderr);
+  std::abort();
+}
+
+}  // namespace assay::internal
