@@ -2,14 +2,15 @@
 // a cluster. Two implementations: over HTTPS (api/client/http_client.h) and in process
 // (controlplane/apiserver/in_process_client.h); a caller cannot tell them apart.
 //
-// Every call is asynchronous: its callback runs once, later, on the client's EventLoop, never inside
-// the call. An error's code follows from the Kubernetes Status' reason (api/meta/status.h):
+// Every call is asynchronous: its callback runs once, later, on the client's EventLoop, never
+// inside the call. An error's code follows from the Kubernetes Status' reason (api/meta/status.h):
 // NotFound -> kNotFound, AlreadyExists -> kAlreadyExists, Conflict -> kAborted, Invalid and
 // BadRequest -> kInvalidArgument, Forbidden -> kPermissionDenied, Unauthorized -> kUnauthenticated,
 // Expired and Gone -> kOutOfRange, TooManyRequests -> kResourceExhausted, ServiceUnavailable,
 // ServerTimeout and connection trouble -> kUnavailable, Timeout -> kDeadlineExceeded.
 //
-// Call on the client's loop only. Callbacks still outstanding when a Client is destroyed do not run.
+// Call on the client's loop only. Callbacks still outstanding when a Client is destroyed do not
+// run.
 #ifndef ASSAY_API_CLIENT_CLIENT_H_
 #define ASSAY_API_CLIENT_CLIENT_H_
 
@@ -76,7 +77,7 @@ enum class WatchEventType { kAdded, kModified, kDeleted, kBookmark };
 
 struct WatchEvent {
   WatchEventType type;
-  Object object;                 // A bookmark's object has only metadata.resourceVersion.
+  Object object;  // A bookmark's object has only metadata.resourceVersion.
 };
 
 struct WatchOptions {
