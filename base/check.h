@@ -1,6 +1,7 @@
 // ASSAY_CHECK: an invariant that, when broken, ends the program with file, line and message.
 //
-// It stays on in every build. It is for bugs of Assay itself; bad input is a Status (base/result.h).
+// It stays on in every build. It is for bugs of Assay itself; bad input is a Status
+// (base/result.h).
 //
 //   ASSAY_CHECK(index < size) << "device " << index << " of " << size;
 //
@@ -33,8 +34,8 @@ struct Voidify {
 
 }  // namespace assay::internal
 
-#define ASSAY_CHECK(condition)               \
-  (condition) ? (void)0                      \
+#define ASSAY_CHECK(condition)                 \
+  (condition) ? (void)0                        \
               : ::assay::internal::Voidify() & \
                     ::assay::internal::CheckFailure(__FILE__, __LINE__, #condition).stream()
 

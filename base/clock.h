@@ -42,8 +42,8 @@ class FakeClock : public Clock {
 
  private:
   mutable std::mutex mu_;
-  WallTime now_;                // Guarded by mu_.
-  MonotonicTime monotonic_{};   // Guarded by mu_.
+  WallTime now_;               // Guarded by mu_.
+  MonotonicTime monotonic_{};  // Guarded by mu_.
 };
 
 // RFC 3339 in UTC: "2026-01-01T00:00:00Z" (seconds), or with six digits of microseconds.

@@ -72,9 +72,7 @@ std::ostream& operator<<(std::ostream& out, const Status& status) {
   return out << status.ToString();
 }
 
-Status CancelledError(std::string message) {
-  return {StatusCode::kCancelled, std::move(message)};
-}
+Status CancelledError(std::string message) { return {StatusCode::kCancelled, std::move(message)}; }
 Status InvalidArgumentError(std::string message) {
   return {StatusCode::kInvalidArgument, std::move(message)};
 }

@@ -98,8 +98,8 @@ class [[nodiscard]] Result {
   using value_type = T;
 
   // Implicit from a value and from an error, so that `return value;` and `return status;` work.
-  Result(T value) : value_(std::move(value)) {}            // NOLINT(google-explicit-constructor)
-  Result(Status status) : status_(std::move(status)) {     // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
+  Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     ASSAY_CHECK(!status_.ok()) << "a Result without a value needs an error";
   }
 
@@ -137,16 +137,16 @@ class [[nodiscard]] Result {
 #define ASSAY_INTERNAL_CONCAT(a, b) ASSAY_INTERNAL_CONCAT_INNER(a, b)
 
 // Returns the Status of `expression` from the enclosing function if it is an error.
-#define ASSAY_RETURN_IF_ERROR(expression)                    \
-  do {                                                       \
-    ::assay::Status assay_internal_status = (expression);    \
-    if (!assay_internal_status.ok()) {                       \
-      return assay_internal_status;                          \
-    }                                                        \
+#define ASSAY_RETURN_IF_ERROR(expression)                 \
+  do {                                                    \
+    ::assay::Status assay_internal_status = (expression); \
+    if (!assay_internal_status.ok()) {                    \
+      return assay_internal_status;                       \
+    }                                                     \
   } while (false)
 
 // `ASSAY_ASSIGN_OR_RETURN(auto claim, Decode(text));`
-#define ASSAY_ASSIGN_OR_RETURN(declaration, expression) \
+#define ASSAY_ASSIGN_OR_RETURN(declaration, expression)                                        \
   ASSAY_INTERNAL_ASSIGN_OR_RETURN(ASSAY_INTERNAL_CONCAT(assay_result_, __LINE__), declaration, \
                                   expression)
 #define ASSAY_INTERNAL_ASSIGN_OR_RETURN(result, declaration, expression) \

@@ -13,8 +13,8 @@ namespace assay {
 
 class TempDir {
  public:
-  // Makes <system temp>/<prefix>-XXXXXX with mode 0700. Unix sockets live below it: the path is kept
-  // short, since sun_path holds 107 characters.
+  // Makes <system temp>/<prefix>-XXXXXX with mode 0700. Unix sockets live below it: the path is
+  // kept short, since sun_path holds 107 characters.
   static Result<TempDir> Create(std::string_view prefix = "assay");
   TempDir(TempDir&& other) noexcept;
   TempDir& operator=(TempDir&& other) noexcept;

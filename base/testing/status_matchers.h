@@ -37,7 +37,7 @@ inline auto StatusIs(StatusCode code) { return StatusIs(code, ::testing::_); }
 
 }  // namespace assay::testing
 
-#define ASSAY_ASSERT_OK_AND_ASSIGN(declaration, expression) \
+#define ASSAY_ASSERT_OK_AND_ASSIGN(declaration, expression)                                        \
   ASSAY_INTERNAL_ASSERT_OK_AND_ASSIGN(ASSAY_INTERNAL_CONCAT(assay_result_, __LINE__), declaration, \
                                       expression)
 #define ASSAY_INTERNAL_ASSERT_OK_AND_ASSIGN(result, declaration, expression) \

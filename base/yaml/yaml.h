@@ -64,8 +64,8 @@ class Node {
   Result<std::int64_t> AsInt64() const;
   Result<std::uint64_t> AsUint64() const;  // Also 0x1f.
   Result<double> AsDouble() const;
-  Result<bool> AsBool() const;             // true, false
-  Result<Duration> AsDuration() const;     // 1h30m, 1.5s, 250ms, 10us, 5ns
+  Result<bool> AsBool() const;                         // true, false
+  Result<Duration> AsDuration() const;                 // 1h30m, 1.5s, 250ms, 10us, 5ns
   Result<std::vector<std::string>> AsStrings() const;  // A sequence of strings.
 
   // A required entry of this mapping as a type.
