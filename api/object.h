@@ -18,12 +18,16 @@
 #include <utility>
 #include <vector>
 
+#include "api/compatibility.h"
 #include "api/meta/types.h"
 #include "base/check.h"
 
 namespace assay::api {
 
-class MessageDescriptor;  // api/schema/descriptor.h
+namespace schema {
+struct MessageDescriptor;  // api/schema/descriptor.h
+}
+using schema::MessageDescriptor;
 
 struct GroupVersionKind {
   std::string group;  // "" is the core group.
@@ -38,8 +42,12 @@ struct GroupVersionKind {
 // One served version of a kind. The first of a Kind's versions is the one that Object holds (the
 // hub); the others convert to and from it.
 struct KindVersion {
-  std::string version;                  // "v1", "v1beta2"
-  const MessageDescriptor* message;     // the type of this version
+  std::string version;               // "v1", "v1beta2"
+  const MessageDescriptor* message;  // the type of this version
+  Level since = Level::k1_36;        // first level that serves it
+  Level until = Level::k1_37;        // last level that serves it
+
+  bool ServedAt(Level level) const { return since <= level && level <= until; }
 };
 
 // A kind of object: its names and the schema of its versions. All Kinds live for the whole program.
@@ -51,8 +59,10 @@ struct Kind {
   std::vector<std::string> short_names;
   std::vector<std::string> categories;
   bool namespaced = false;
-  bool has_status = false;              // has the subresource "status"
-  std::vector<KindVersion> versions;    // hub first
+  bool has_status = false;            // has the subresource "status"
+  std::vector<KindVersion> versions;  // hub first; then as discovery prefers them
+  // The ObjectMeta within a value of the hub type.
+  meta::ObjectMeta* (*mutable_metadata)(void* hub_value) = nullptr;
 
   const MessageDescriptor& hub() const { return *versions.front().message; }
   GroupVersionKind HubGvk() const { return {group, versions.front().version, kind}; }
@@ -74,8 +84,12 @@ class Object {
     const meta::ObjectMeta* metadata = &shared->metadata;
     return Object(&KindOf<T>(), std::move(shared), metadata);
   }
-  // For code that knows the type only by its Kind: `value` is of the Kind's hub type, and
-  // `metadata` points into it.
+  // For code that knows the type only by its Kind: `value` is of the Kind's hub type.
+  static Object Of(const Kind& kind, std::shared_ptr<void> value) {
+    const meta::ObjectMeta* metadata = kind.mutable_metadata(value.get());
+    return Object(&kind, std::move(value), metadata);
+  }
+  // As above; `metadata` points into `value`.
   Object(const Kind* kind, std::shared_ptr<const void> value, const meta::ObjectMeta* metadata)
       : kind_(kind), value_(std::move(value)), metadata_(metadata) {}
 
