@@ -12,6 +12,7 @@
 #ifndef ASSAY_CONTROLPLANE_CLUSTER_H_
 #define ASSAY_CONTROLPLANE_CLUSTER_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -26,30 +27,10 @@
 #include "api/core/types.h"
 #include "base/event_loop.h"
 #include "base/result.h"
+#include "controlplane/apiserver/server.h"
+#include "controlplane/apiserver/user.h"
 
 namespace assay::controlplane {
-
-namespace apiserver {
-class FaultInjector;
-class RequestLog;
-}  // namespace apiserver
-
-// Who somebody is to the API server, as a token review would answer.
-struct Identity {
-  std::string name;
-  std::string uid;
-  std::vector<std::string> groups;
-  std::map<std::string, std::vector<std::string>> extra;
-
-  // In the group system:masters: may do everything.
-  static Identity Admin(const std::string& name = "kubernetes-admin");
-  // system:node:<node>, in the group system:nodes.
-  static Identity Node(const std::string& node_name);
-  // A service account. With a node: its token is bound to a pod there, and says so in
-  // authentication.kubernetes.io/node-name, as drivers' tokens do (KEP-4193).
-  static Identity ServiceAccount(const std::string& namespace_name, const std::string& name,
-                                 const std::string& node_name = "");
-};
 
 struct ClusterOptions {
   // For the kubeconfig and certificates; must exist. Kept when the cluster stops.
@@ -86,11 +67,12 @@ class Cluster {
   const std::string& server() const;
   // The administrator's kubeconfig: <directory>/kubeconfig.
   const std::filesystem::path& kubeconfig() const;
-  // Lets `identity` in and says how; ConnectionFor(...) then works from any process.
-  api::client::ClientConfig ConnectionFor(const Identity& identity);
+  // A new token for `user`, and how to use it from any process. What the user may do is for
+  // api_server().authorizer() to say.
+  api::client::ClientConfig ConnectionFor(const apiserver::User& user);
   // The same, written to <directory>/<file_name>; returns its path.
   Result<std::filesystem::path> WriteKubeconfig(const std::string& file_name,
-                                                const Identity& identity);
+                                                const apiserver::User& user);
 
   // The administrator, in process. Lives as long as the cluster.
   api::client::BlockingClient& admin();
@@ -99,15 +81,14 @@ class Cluster {
   EventLoop& loop();
   // Runs `task` on the loop and waits for it. Also callable on the loop.
   void RunOnLoop(const std::function<void()>& task);
-  // An in-process client of `identity`, to be used and destroyed on loop().
-  std::unique_ptr<api::client::Client> NewClient(const Identity& identity);
+  // An in-process client of `user`, to be used and destroyed on loop().
+  std::unique_ptr<api::client::Client> NewClient(const apiserver::User& user);
 
   // Creates the Node and returns it.
   Result<api::core::Node> AddNode(const NodeOptions& options);
 
-  // What was asked of the API server, and the faults that it is to show (controlplane/apiserver/).
-  apiserver::RequestLog& request_log();
-  apiserver::FaultInjector& faults();
+  // Its request log, fault injector, authoriser and watches are for suites to use.
+  apiserver::Server& api_server();
 
  private:
   struct Impl;
