@@ -1,0 +1,97 @@
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "conformance/report/report.h"
+
+namespace assay::conformance {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string OutcomeName(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kPassed:
+      return "passed";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kFailedAsExpected:
+      return "failed as expected";
+    case Outcome::kNotApplicable:
+      return "not applicable";
+    case Outcome::kNotDecidable:
+      return "not decidable here";
+    case Outcome::kHarnessError:
+      return "harness error";
+  }
+  return "?";
+}
+
+double Milliseconds(Duration duration) {
+  return static_cast<double>(duration.count() / 1000) / 1000;
+}
+
+Json CaseJson(const CaseResult& result) {
+  Json out = {{"case", result.FullName()},
+              {"rules", result.rules},
+              {"outcome", OutcomeName(result.outcome)}};
+  if (!result.message.empty()) {
+    out["message"] = result.message;
+  }
+  if (!result.details.empty()) {
+    out["details"] = result.details;
+  }
+  out["file"] = result.file;
+  out["line"] = result.line;
+  out["milliseconds"] = Milliseconds(result.elapsed);
+  return out;
+}
+
+Json RuleJson(const RuleVerdict& result) {
+  const Rule& rule = *result.rule;
+  Json out = {{"id", rule.id},
+              {"area", rule.area},
+              {"kep", rule.kep},
+              {"severity", std::string(SeverityName(rule.severity))},
+              {"derived", rule.derived},
+              {"text", rule.text},
+              {"verdict", std::string(VerdictName(result.verdict))}};
+  if (!result.message.empty()) {
+    out["message"] = result.message;
+  }
+  out["cases"] = result.cases;
+  return out;
+}
+
+}  // namespace
+
+std::string JsonReport(const RuleSet& rules, const RunResult& result) {
+  Json out = {{"assay", result.assay_version},
+              {"ruleSet", rules.version()},
+              {"anchor", rules.anchor()},
+              {"testee", result.testee},
+              {"driver", result.driver},
+              {"filter", result.filter},
+              {"started", FormatRfc3339(result.started)},
+              {"milliseconds", Milliseconds(result.elapsed)},
+              {"conclusion", std::string(ConclusionName(result.conclusion))}};
+  Json counts = Json::object();
+  for (const auto& [verdict, count] : CountVerdicts(result.rules)) {
+    counts[std::string(VerdictName(verdict))] = count;
+  }
+  out["counts"] = std::move(counts);
+  out["brokenExpectations"] = result.broken_expectations;
+  out["trouble"] = result.trouble;
+  out["rules"] = Json::array();
+  for (const RuleVerdict& rule : result.rules) {
+    out["rules"].push_back(RuleJson(rule));
+  }
+  out["cases"] = Json::array();
+  for (const CaseResult& each : result.cases) {
+    out["cases"].push_back(CaseJson(each));
+  }
+  // A testee's output may be any bytes.
+  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace assay::conformance

@@ -1,0 +1,34 @@
+// Reports: a RunResult as text for a person, JUnit XML for a CI system, and JSON for programs.
+//
+// Every report lists every rule with its verdict, also those that no test decides.
+//
+// Thread-safe: pure functions.
+#ifndef ASSAY_CONFORMANCE_REPORT_REPORT_H_
+#define ASSAY_CONFORMANCE_REPORT_REPORT_H_
+
+#include <string>
+
+#include "conformance/rules/rules.h"
+#include "conformance/verdict/verdict.h"
+
+namespace assay::conformance {
+
+struct TextReportOptions {
+  bool color = false;  // ANSI colours: for a terminal.
+};
+
+// The summary that ends a run: what failed and why, rules by area, the verdict. Ends with a
+// newline.
+std::string TextReport(const RuleSet& rules, const RunResult& result, TextReportOptions options);
+
+// JUnit XML as CI systems read it: a <testsuite> a suite, a <testcase> a case with its rules as
+// properties; harness errors are <error>, what was not decided is <skipped>. Rules without a test
+// are cases of the suite "untested", skipped.
+std::string JunitReport(const RuleSet& rules, const RunResult& result);
+
+// Everything, as fixtures/schema/report.schema.json describes it. Two spaces of indent.
+std::string JsonReport(const RuleSet& rules, const RunResult& result);
+
+}  // namespace assay::conformance
+
+#endif  // ASSAY_CONFORMANCE_REPORT_REPORT_H_
