@@ -65,7 +65,7 @@ struct OciSpec {
   std::optional<IntelRdt> intel_rdt;
   std::map<std::string, std::string> annotations;
 
-  // The value of an environment variable, or null.
+  // The entry "NAME=value" of an environment variable, or null.
   const std::string* FindEnv(const std::string& name) const;
   // The JSON of the OCI spec, keys in the runtime spec's names, indented.
   std::string ToJson() const;
