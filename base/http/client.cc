@@ -138,13 +138,16 @@ namespace {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Client::Impl& client, std::shared_ptr<Call> call)
-      : client_(client), call_(std::move(call)), timer_(client.io), buffer_(kReadBytes) {}
+      : client_(client.shared_from_this()),
+        call_(std::move(call)),
+        timer_(client.io),
+        buffer_(kReadBytes) {}
 
   void Start() {
     Arm(call_->request.timeout, "no answer within the time-out");
-    while (!client_.idle.empty()) {
-      transport_ = std::move(client_.idle.back());
-      client_.idle.pop_back();
+    while (!client_->idle.empty()) {
+      transport_ = std::move(client_->idle.back());
+      client_->idle.pop_back();
       if (IsUsable(*transport_)) {
         reused_ = true;
         WriteRequest();
@@ -186,8 +189,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Connect() {
     reused_ = false;
-    client_.resolver.async_resolve(
-        client_.url.host, client_.url.port,
+    client_->resolver.async_resolve(
+        client_->url.host, client_->url.port,
         [self = shared_from_this()](const error_code& error,
                                     const tcp::resolver::results_type& endpoints) {
           if (self->closed_) {
@@ -195,10 +198,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
           }
           if (error) {
             self->Fail(
-                UnavailableError("resolving " + self->client_.url.host + ": " + error.message()));
+                UnavailableError("resolving " + self->client_->url.host + ": " + error.message()));
             return;
           }
-          auto socket = std::make_shared<tcp::socket>(self->client_.io);
+          auto socket = std::make_shared<tcp::socket>(self->client_->io);
           asio::async_connect(*socket, endpoints,
                               [self, socket](const error_code& failed, const tcp::endpoint&) {
                                 self->OnConnect(failed, std::move(*socket));
@@ -210,23 +213,23 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (closed_) {
       return;
     }
-    const Url& url = client_.url;
+    const Url& url = client_->url;
     if (error) {
       Fail(UnavailableError("connecting to " + url.host + ":" + url.port + ": " + error.message()));
       return;
     }
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    const std::string& name = client_.options.server_name;
-    transport_ = internal::MakeClientTransport(std::move(socket), client_.tls,
+    const std::string& name = client_->options.server_name;
+    transport_ = internal::MakeClientTransport(std::move(socket), client_->tls,
                                                name.empty() ? url.host : name);
     transport_->Handshake([self = shared_from_this()](const error_code& failed) {
       if (self->closed_) {
         return;
       }
       if (failed) {
-        std::string message = "TLS with " + self->client_.url.host + ":" + self->client_.url.port +
-                              ": " + failed.message();
+        std::string message = "TLS with " + self->client_->url.host + ":" +
+                              self->client_->url.port + ": " + failed.message();
         self->Fail(internal::IsCertificateError(failed) ? PermissionDeniedError(message)
                                                         : UnavailableError(message));
         return;
@@ -236,7 +239,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void WriteRequest() {
-    output_ = client_.Head(call_->request) + call_->request.body;
+    output_ = client_->Head(call_->request) + call_->request.body;
     parser_.emplace();
     parser_->body_limit(boost::none);
     parser_->header_limit(1024 * 1024);
@@ -267,8 +270,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (error) {
       // A body without a length lasts until the connection ends.
       error_code incomplete;
-      parser_->put_eof(incomplete);
-      if (!parser_->is_header_done() || incomplete || !parser_->is_done()) {
+      if (parser_->is_header_done()) {
+        parser_->put_eof(incomplete);
+      }
+      if (incomplete || !parser_->is_done()) {
         Broken(error);
         return;
       }
@@ -297,9 +302,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
       DeliverStream(std::move(body));
       return;
     }
-    if (response_.body.size() + body.size() > client_.options.max_body_bytes) {
+    if (response_.body.size() + body.size() > client_->options.max_body_bytes) {
       Fail(ResourceExhaustedError(What() + ": the answer is larger than " +
-                                  std::to_string(client_.options.max_body_bytes) + " bytes"));
+                                  std::to_string(client_->options.max_body_bytes) + " bytes"));
       return;
     }
     response_.body += body;
@@ -341,8 +346,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void DeliverStream(std::string body) {
     bool done = parser_->is_done();
     bool first = !std::exchange(head_delivered_, true);
-    client_.loop.Post([self = shared_from_this(), weak = client_.weak_from_this(), first, done,
-                       body = std::move(body)] {
+    client_->loop.Post([self = shared_from_this(), weak = client_->weak_from_this(), first, done,
+                        body = std::move(body)] {
       auto client = weak.lock();
       if (client == nullptr || self->call_->cancelled) {
         return;
@@ -373,12 +378,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Whole(bool reusable) {
     timer_.cancel();
     closed_ = true;
-    if (reusable && client_.idle.size() < client_.options.max_idle_connections) {
-      client_.idle.push_back(std::move(transport_));
+    if (reusable && client_->idle.size() < client_->options.max_idle_connections) {
+      client_->idle.push_back(std::move(transport_));
     } else {
       transport_->Close();
     }
-    client_.Finish(call_, std::move(response_));
+    client_->Finish(call_, std::move(response_));
   }
 
   // The connection ended before its time.
@@ -395,10 +400,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Fail(Status status) {
     Close();
-    client_.Finish(call_, std::move(status));
+    client_->Finish(call_, std::move(status));
   }
 
-  Client::Impl& client_;  // Joins the I/O thread before it goes.
+  // Shared, and before all else: timer and socket live in its I/O context.
+  const std::shared_ptr<Client::Impl> client_;
   const std::shared_ptr<Call> call_;
   asio::steady_timer timer_;
   std::unique_ptr<Transport> transport_;
@@ -488,8 +494,6 @@ Result<std::unique_ptr<Client>> Client::Create(EventLoop& loop, ClientOptions op
 Client::~Client() {
   for (auto& [id, call] : impl_->calls) {
     call->cancelled = true;
-    call->done = nullptr;
-    call->callbacks = {};
   }
   asio::post(impl_->io, [raw = impl_.get()] {
     raw->resolver.cancel();

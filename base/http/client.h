@@ -72,8 +72,9 @@ class Client {
   // Drops the call's connection; none of its callbacks runs any more. No-op once it has ended.
   void Cancel(CallId call);
 
- private:
   struct Impl;
+
+ private:
   explicit Client(std::shared_ptr<Impl> impl);
   // Shared with the operations that are still running on the client's thread.
   std::shared_ptr<Impl> impl_;

@@ -255,10 +255,13 @@ Session::Session(std::shared_ptr<ServerCore> core, Strand strand, asio::ip::tcp:
   transport_ = MakeServerTransport(std::move(socket), core_->tls);
 }
 
-Session::~Session() {
+Session::~Session() { Leave(); }
+
+void Session::Leave() {
   std::lock_guard lock(core_->sessions_mu);
-  core_->sessions.erase(this);
-  core_->sessions_changed.notify_all();
+  if (core_->sessions.erase(this) > 0) {
+    core_->sessions_changed.notify_all();
+  }
 }
 
 void Session::Start() {
@@ -491,6 +494,7 @@ void Session::Close() {
   state_ = State::kClosed;
   timer_.cancel();
   transport_->Close();
+  Leave();
   if (auto stream = std::exchange(stream_, nullptr)) {
     stream->Close();
   }

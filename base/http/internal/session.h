@@ -105,6 +105,8 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   enum class State { kHandshake, kReading, kAnswering, kStreaming, kClosed };
 
+  // The server need not wait for this session any more.
+  void Leave();
   void ReadRequest();
   void Feed();
   void StartRead();
