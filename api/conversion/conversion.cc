@@ -1,0 +1,132 @@
+#include "api/conversion/conversion.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/check.h"
+
+namespace assay::api::conversion {
+namespace {
+
+using schema::FieldDescriptor;
+using schema::MessageDescriptor;
+using schema::Shape;
+using schema::Type;
+
+// A struct within which one version keeps what the other has beside it.
+struct Nesting {
+  std::string_view message;
+  std::string_view field;
+  bool always;  // Set even when nothing is in it.
+};
+constexpr Nesting kNestings[] = {
+    {"DeviceRequest", "exactly", false},
+    {"Device", "basic", true},
+};
+
+// The nesting field that `type` has and `other` lacks, or null.
+const FieldDescriptor* NestingField(const MessageDescriptor& type, const MessageDescriptor& other,
+                                    bool* always) {
+  for (const Nesting& nesting : kNestings) {
+    if (type.name != nesting.message) {
+      continue;
+    }
+    const FieldDescriptor* field = type.Find(nesting.field);
+    if (field != nullptr && other.Find(nesting.field) == nullptr) {
+      *always = nesting.always;
+      return field;
+    }
+  }
+  return nullptr;
+}
+
+void CopyValue(const FieldDescriptor& from_field, const void* from, const FieldDescriptor& to_field,
+               void* to) {
+  ASSAY_CHECK(from_field.type == to_field.type)
+      << from_field.name << " has another type in another version";
+  if (from_field.type == Type::kMessage) {
+    ConvertMessage(*from_field.message, from, *to_field.message, to);
+  } else {
+    schema::CopyScalar(from_field.type, from, to);
+  }
+}
+
+void CopyField(const FieldDescriptor& from_field, const void* from, const FieldDescriptor& to_field,
+               void* to) {
+  if (!from_field.Has(from)) {
+    return;
+  }
+  ASSAY_CHECK(from_field.IsContainer() == to_field.IsContainer())
+      << from_field.name << " is a container in one version only";
+  switch (from_field.shape) {
+    case Shape::kValue:
+    case Shape::kOptional:
+      CopyValue(from_field, from_field.Get(from), to_field, to_field.Mutable(to));
+      break;
+    case Shape::kList:
+      for (std::size_t i = 0; i < from_field.Size(from); ++i) {
+        CopyValue(from_field, from_field.At(from, i), to_field, to_field.Append(to));
+      }
+      break;
+    case Shape::kMap:
+      from_field.VisitMap(from, [&](const std::string& key, const void* value) {
+        CopyValue(from_field, value, to_field, to_field.Insert(to, key));
+      });
+      break;
+  }
+}
+
+}  // namespace
+
+void ConvertMessage(const MessageDescriptor& from_type, const void* from,
+                    const MessageDescriptor& to_type, void* to) {
+  if (&from_type == &to_type) {
+    to_type.destroy(to);
+    to_type.copy_construct(to, from);
+    return;
+  }
+  bool always = false;
+  const FieldDescriptor* unnest = NestingField(from_type, to_type, &always);
+  const FieldDescriptor* nest = NestingField(to_type, from_type, &always);
+  if (nest != nullptr && always) {
+    nest->Mutable(to);
+  }
+  for (const FieldDescriptor& field : from_type.fields) {
+    if (field.is_inline) {
+      // The struct is a base class in both, or its fields are the parent's own.
+      ConvertMessage(*field.message, field.Raw(from), to_type, to);
+      continue;
+    }
+    void* target = to;
+    if (const FieldDescriptor* to_field = to_type.FindIn(field.name, &target)) {
+      CopyField(field, from, *to_field, target);
+    } else if (&field == unnest && field.Get(from) != nullptr) {
+      ConvertMessage(*field.message, field.Get(from), to_type, to);
+    } else if (nest != nullptr && field.Has(from)) {
+      void* nested = nest->Mutable(to);
+      if (const FieldDescriptor* nested_field = nest->message->FindIn(field.name, &nested)) {
+        CopyField(field, from, *nested_field, nested);
+      }
+    }
+  }
+}
+
+Object ToHub(const Kind& kind, const KindVersion& version, const void* value) {
+  std::shared_ptr<void> hub = kind.hub().New();
+  ConvertMessage(*version.message, value, kind.hub(), hub.get());
+  return Object::Of(kind, std::move(hub));
+}
+
+std::shared_ptr<const void> FromHub(const Object& object, const KindVersion& version) {
+  if (version.message == &object.kind().hub()) {
+    // Keeps the object, and with it the value, alive.
+    return {std::make_shared<Object>(object), object.data()};
+  }
+  std::shared_ptr<void> value = version.message->New();
+  ConvertMessage(object.kind().hub(), object.data(), *version.message, value.get());
+  return value;
+}
+
+}  // namespace assay::api::conversion
