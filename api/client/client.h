@@ -106,6 +106,9 @@ class Client {
 
   virtual void Get(const Kind& kind, ObjectKey key, Callback<Object> done) = 0;
   virtual void List(const Kind& kind, ListOptions options, Callback<ObjectList> done) = 0;
+  // With the subresource "binding", `object` is a Pod whose spec.nodeName says where to; it is
+  // bound there, its metadata.uid, where set, is the precondition, and it comes back as it was
+  // given.
   virtual void Create(Object object, WriteOptions options, Callback<Object> done) = 0;
   // metadata.resourceVersion of `object`, where set, is the precondition.
   virtual void Update(Object object, WriteOptions options, Callback<Object> done) = 0;

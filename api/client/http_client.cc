@@ -155,9 +155,14 @@ Result<ObjectList> DecodeList(const Kind& kind, std::string_view text) {
   return list;
 }
 
-// Bindings and evictions are created below the object that they are about.
-const Kind& ParentKind(const Kind& kind) {
-  return kind.kind == "Binding" || kind.kind == "Eviction" ? KindOf<core::Pod>() : kind;
+std::string EncodeBinding(const core::Pod& pod) {
+  core::Binding binding;
+  binding.metadata.name = pod.metadata.name;
+  binding.metadata.namespace_ = pod.metadata.namespace_;
+  binding.metadata.uid = pod.metadata.uid;
+  binding.target.kind = "Node";
+  binding.target.name = pod.spec.node_name;
+  return json::EncodeAs(binding, {.api_version = "v1", .kind = "Binding"});
 }
 
 }  // namespace
@@ -345,10 +350,16 @@ void HttpClient::Create(Object object, WriteOptions options, Callback<Object> do
                          "application/json", json::Encode(object), std::move(done));
     return;
   }
-  // Bindings, evictions: the answer is a Status, and what was sent is what there is to return.
-  std::string path =
-      PathOf(ParentKind(kind), object.namespace_(), object.name(), options.subresource);
-  impl_->Send("POST", WithQuery(std::move(path), query), "application/json", json::Encode(object),
+  if (options.subresource != "binding" || !object.Is<core::Pod>()) {
+    impl_->loop().Post([done = std::move(done), subresource = options.subresource] {
+      done(InvalidArgumentError("cannot create the subresource " + subresource));
+    });
+    return;
+  }
+  std::string path = PathOf(kind, object.namespace_(), object.name(), options.subresource);
+  // The answer is only a Status.
+  impl_->Send("POST", WithQuery(std::move(path), query), "application/json",
+              EncodeBinding(object.As<core::Pod>()),
               [object, done = std::move(done)](const Result<http::Response>& response) {
                 const assay::Status status = CheckResponse(response);
                 done(status.ok() ? Result<Object>(object) : Result<Object>(status));
