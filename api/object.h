@@ -61,10 +61,10 @@ struct Kind {
   bool namespaced = false;
   bool has_status = false;            // has the subresource "status"
   std::vector<KindVersion> versions;  // hub first; then as discovery prefers them
-  // The ObjectMeta within a value of the hub type.
-  meta::ObjectMeta* (*mutable_metadata)(void* hub_value) = nullptr;
 
   const MessageDescriptor& hub() const { return *versions.front().message; }
+  // The ObjectMeta within a value of the hub type.
+  meta::ObjectMeta& MutableMetadata(void* hub_value) const;
   GroupVersionKind HubGvk() const { return {group, versions.front().version, kind}; }
   // "resourceclaims.resource.k8s.io", "pods".
   std::string GroupResource() const { return group.empty() ? resource : resource + "." + group; }
@@ -86,7 +86,7 @@ class Object {
   }
   // For code that knows the type only by its Kind: `value` is of the Kind's hub type.
   static Object Of(const Kind& kind, std::shared_ptr<void> value) {
-    const meta::ObjectMeta* metadata = kind.mutable_metadata(value.get());
+    const meta::ObjectMeta* metadata = &kind.MutableMetadata(value.get());
     return Object(&kind, std::move(value), metadata);
   }
   // As above; `metadata` points into `value`.

@@ -54,6 +54,8 @@ class Quantity {
 
   Format format() const { return format_; }
   bool IsZero() const { return Sign() == 0; }
+  // Whether it was never given a value (Go's zero Quantity); such a one prints as "0".
+  bool IsUnset() const { return format_ == Format::kUnset && IsZero(); }
   int Sign() const;  // -1, 0, 1
 
   // The value as an integer, rounded up (away from zero). As upstream, what does not fit in 64

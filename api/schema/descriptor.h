@@ -114,7 +114,7 @@ struct FieldDescriptor {
   std::span<const std::string_view> list_map_keys;  // of Merge::kMap
   std::string_view feature_gate;  // "DRADeviceTaints", or several joined by ","; empty: none
   std::string_view default_json;  // OpenAPI default as JSON text; empty: none
-  std::string_view go_type;       // of a named string or integer: "DeviceTaintEffect"
+  std::string_view go_type;       // of a named string or integer: "v1.DeviceTaintEffect"
   std::span<const std::string_view> enum_values;  // sorted; of a +enum type
   Level since = Level::k1_36;                     // first level that has the field
   Level until = Level::k1_37;                     // last level that has it
@@ -159,6 +159,7 @@ struct FieldDescriptor {
 struct MessageDescriptor {
   std::string_view name;                     // Kubernetes' type name: "DeviceRequest"
   std::string_view full_name;                // OpenAPI's: "io.k8s.api.resource.v1.DeviceRequest"
+  std::string_view go_name;                  // as Go prints the type: "v1.DeviceRequest"
   std::span<const FieldDescriptor> fields;   // in the order in which Go writes them as JSON
   std::span<const std::uint16_t> by_number;  // indexes into `fields`, by protobuf number
   Merge merge = Merge::kUnset;               // kAtomic: +structType=atomic
