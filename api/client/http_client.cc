@@ -351,8 +351,11 @@ void HttpClient::Create(Object object, WriteOptions options, Callback<Object> do
     return;
   }
   if (options.subresource != "binding" || !object.Is<core::Pod>()) {
-    impl_->loop().Post([done = std::move(done), subresource = options.subresource] {
-      done(InvalidArgumentError("cannot create the subresource " + subresource));
+    const std::weak_ptr<http::Client> http = impl_->http();
+    impl_->loop().Post([http, done = std::move(done), subresource = options.subresource] {
+      if (!http.expired()) {
+        done(InvalidArgumentError("cannot create the subresource \"" + subresource + "\""));
+      }
     });
     return;
   }

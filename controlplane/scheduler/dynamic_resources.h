@@ -1,0 +1,142 @@
+// DynamicResources: the scheduler's plugin for claims: whether a pod's claims are there, on which
+// nodes they can be used or allocated, and the writes that allocate and reserve them.
+//
+// Source: kube-scheduler, framework/plugins/dynamicresources; KEP-4381, KEP-4816 (scores),
+// KEP-5007 (binding conditions), KEP-5004 (extended resources). Texts are upstream's.
+//
+// Not thread-safe: lives on the client's loop.
+#ifndef ASSAY_CONTROLPLANE_SCHEDULER_DYNAMIC_RESOURCES_H_
+#define ASSAY_CONTROLPLANE_SCHEDULER_DYNAMIC_RESOURCES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "allocator/allocator.h"
+#include "api/client/async_client.h"
+#include "api/client/event_recorder.h"
+#include "api/client/task.h"
+#include "api/compatibility.h"
+#include "base/random.h"
+#include "controlplane/scheduler/device_cache.h"
+#include "controlplane/scheduler/extended_resources.h"
+#include "controlplane/scheduler/node_info.h"
+#include "controlplane/scheduler/plugin_status.h"
+
+namespace assay::controlplane::scheduler {
+
+inline constexpr char kDynamicResources[] = "DynamicResources";
+
+// What one scheduling attempt knows of its pod's claims.
+struct ClaimCycle {
+  using ClaimRef = DeviceCache::ClaimRef;
+  using PodRef = std::shared_ptr<const api::core::Pod>;
+
+  struct Entry {
+    ClaimRef claim;
+    api::resource::ResourceClaimConsumerReference reservation;
+    // Decided by Reserve, to be written by PreBind.
+    std::optional<api::resource::AllocationResult> allocation;
+    // The claim for extended resources, which may exist only here.
+    bool extended = false;
+  };
+  // What is to be allocated if the node is picked.
+  struct NodeAllocation {
+    // One for each entry that is not allocated, in their order; an extended claim may have none.
+    std::vector<api::resource::AllocationResult> results;
+    std::optional<ExtendedRequests> extended;
+  };
+
+  PodRef pod;
+  std::vector<Entry> entries;
+  std::shared_ptr<const allocator::Snapshot> snapshot;  // Null: nothing is to be allocated.
+  std::map<std::string, NodeAllocation> nodes;          // By node name.
+  std::set<std::size_t> unavailable;  // Allocated entries that cannot be used on some node.
+
+  bool empty() const { return entries.empty(); }
+};
+
+struct DynamicResourcesOptions {
+  Duration filter_timeout = std::chrono::seconds(10);   // For one node.
+  Duration binding_timeout = std::chrono::minutes(10);  // KEP-5007
+  allocator::AllocateOptions allocate;
+};
+
+class DynamicResources {
+ public:
+  using PodRef = ClaimCycle::PodRef;
+
+  // All outlive this.
+  DynamicResources(api::client::Client& client, DeviceCache& cache,
+                   api::client::EventRecorder& recorder, const api::Compatibility& compatibility,
+                   Random& random, DynamicResourcesOptions options);
+
+  // Whether the pod's claims exist and are its own.
+  PluginStatus PreEnqueue(const api::core::Pod& pod) const;
+  // Fills `cycle`; an empty one means that the pod has nothing to do with devices.
+  PluginStatus PreFilter(const PodRef& pod, ClaimCycle& cycle) const;
+  PluginStatus Filter(ClaimCycle& cycle, const NodeInfo& node) const;
+  // 8 for a first choice, less for later ones; to be normalised.
+  std::int64_t Score(const ClaimCycle& cycle, const std::string& node_name) const;
+  // Takes the devices in memory.
+  PluginStatus Reserve(ClaimCycle& cycle, const std::string& node_name);
+  // Writes what Reserve took, and waits for binding conditions. `cycle` outlives the Task.
+  api::client::Task<Status> PreBind(ClaimCycle& cycle, std::string node_name);
+  // Gives back what Reserve and PreBind took. `cycle` outlives the Task.
+  api::client::Task<Status> Unreserve(ClaimCycle& cycle);
+  // No node fits: frees a claim, if that may help. Never succeeds. `cycle` outlives the Task.
+  api::client::Task<PluginStatus> PostFilter(ClaimCycle& cycle);
+
+  // Whether the change of a claim may make the pod schedulable.
+  bool ClaimChangeHelps(const api::core::Pod& pod, const DeviceCache::ClaimRef& before,
+                        const DeviceCache::ClaimRef& now) const;
+  // Whether the pod's claims are as PreEnqueue wants them.
+  bool PodChangeHelps(const api::core::Pod& now) const { return PreEnqueue(now).ok(); }
+  // Whether devices stand in for the extended resource on this node (NodeResourcesFit skips it).
+  bool Provides(const NodeInfo& node, const std::string& resource) const;
+
+ private:
+  using ClaimRef = DeviceCache::ClaimRef;
+  using Entry = ClaimCycle::Entry;
+
+  Result<std::vector<Entry>> EntriesOf(const api::core::Pod& pod) const;
+  PluginStatus CheckClasses(const api::resource::ResourceClaim& claim) const;
+  PluginStatus FilterExtended(const ClaimCycle& cycle, const NodeInfo& node,
+                              std::optional<ExtendedRequests>& extended) const;
+  PluginStatus Allocate(ClaimCycle& cycle, const NodeInfo& node,
+                        std::optional<ExtendedRequests> extended) const;
+  // True: ready; false: not yet; an error: a binding failure condition is true.
+  Result<bool> IsReady(const api::resource::ResourceClaim& claim) const;
+  bool HasTimedOut(const api::resource::ResourceClaim& claim) const;
+
+  api::client::Task<Result<ClaimRef>> Bind(ClaimCycle& cycle, std::size_t index,
+                                           std::string node_name);
+  api::client::Task<Result<ClaimRef>> Write(PodRef pod, Entry entry, ClaimRef claim);
+  api::client::Task<Result<ClaimRef>> CreateExtendedClaim(PodRef pod, ExtendedRequests requests,
+                                                          ClaimRef draft);
+  api::client::Task<Status> PatchExtendedStatus(PodRef pod, ExtendedRequests requests,
+                                                ClaimRef claim);
+  api::client::Task<Status> DeleteExtendedClaim(ClaimRef claim);
+  api::client::Task<Status> WaitForBindingConditions(ClaimCycle& cycle, std::string node_name);
+
+  api::client::AsyncClient cluster_;
+  const Clock* clock_;
+  DeviceCache* cache_;
+  api::client::EventRecorder* recorder_;
+  Random* random_;
+  DynamicResourcesOptions options_;
+  const bool prioritized_list_;
+  const bool binding_conditions_;
+  const bool filter_timeout_;
+  const bool extended_resources_;
+};
+
+}  // namespace assay::controlplane::scheduler
+
+#endif  // ASSAY_CONTROLPLANE_SCHEDULER_DYNAMIC_RESOURCES_H_

@@ -1,0 +1,526 @@
+#include "controlplane/scheduler/scheduler.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/client/async_client.h"
+#include "api/client/event_recorder.h"
+#include "api/client/informer.h"
+#include "api/core/types.h"
+#include "api/json/json.h"
+#include "controlplane/claims/pod_claims.h"
+#include "controlplane/scheduler/device_cache.h"
+#include "controlplane/scheduler/fit_error.h"
+#include "controlplane/scheduler/node_info.h"
+#include "controlplane/scheduler/scheduling_queue.h"
+
+namespace assay::controlplane::scheduler {
+namespace {
+
+using api::KindOf;
+using api::Object;
+using api::client::Informer;
+using api::client::KeyOf;
+using api::client::ObjectKey;
+using api::client::Task;
+using api::core::Node;
+using api::core::Pod;
+
+using NodeRef = Informer<Node>::Ref;
+using PodRef = Informer<Pod>::Ref;
+
+constexpr char kGates[] = "SchedulingGates";
+// events.k8s.io: a note's limit.
+constexpr std::size_t kMaxNote = 1024;
+// Up to so many nodes all are looked at; of more, a share (schedule_one.go).
+constexpr std::size_t kMinFeasibleNodes = 100;
+constexpr std::size_t kMinFeasiblePercentage = 5;
+constexpr std::int64_t kDynamicResourcesWeight = 2;
+
+std::size_t FeasibleNodesToFind(std::size_t nodes) {
+  if (nodes < kMinFeasibleNodes) {
+    return nodes;
+  }
+  const std::size_t percentage =
+      nodes / 125 + kMinFeasiblePercentage < 50 ? 50 - nodes / 125 : kMinFeasiblePercentage;
+  return std::max(kMinFeasibleNodes, nodes * percentage / 100);
+}
+
+std::string Truncated(std::string note) {
+  const std::string suffix = " ...";
+  if (note.size() > kMaxNote) {
+    note.resize(kMaxNote - suffix.size());
+    note += suffix;
+  }
+  return note;
+}
+
+// What of a node decides where pods fit.
+bool SameForScheduling(const Node& a, const Node& b) {
+  return a.metadata.labels == b.metadata.labels && a.spec.unschedulable == b.spec.unschedulable &&
+         a.spec.taints.size() == b.spec.taints.size() &&
+         std::equal(a.spec.taints.begin(), a.spec.taints.end(), b.spec.taints.begin(),
+                    [](const auto& x, const auto& y) {
+                      return x.key == y.key && x.value == y.value && x.effect == y.effect;
+                    }) &&
+         a.status.allocatable == b.status.allocatable;
+}
+
+}  // namespace
+
+struct Scheduler::Impl {
+  Impl(api::client::Client& api_client, const api::Compatibility& compatibility,
+       SchedulerOptions scheduler_options)
+      : options(std::move(scheduler_options)),
+        cluster(api_client),
+        random(options.seed),
+        recorder(api_client, options.name),
+        pods(api_client),
+        nodes(api_client),
+        devices(api_client, compatibility,
+                {.on_claim = [this](const auto& before, const auto& now) { OnClaim(before, now); },
+                 .on_devices = [this] { MoveRejectedBy({kDynamicResources}); }}),
+        plugin(api_client, devices, recorder, compatibility, random, options.dynamic_resources),
+        queue(
+            api_client.loop(), [this](QueuedPod& pod) { return MayEnter(pod); },
+            [this] { Wake(); }) {
+    AddHandlers();
+  }
+  ~Impl() { *alive = false; }
+
+  void AddHandlers();
+  void Start();
+
+  bool IsMine(const Pod& pod) const { return pod.spec.scheduler_name == options.name; }
+  void OnPodAdded(const PodRef& pod);
+  void OnPodUpdated(const PodRef& before, const PodRef& now);
+  void OnPodDeleted(const PodRef& pod);
+  void OnNode(const NodeRef& before, const NodeRef& now);
+  void OnClaim(const DeviceCache::ClaimRef& before, const DeviceCache::ClaimRef& now);
+  void MoveRejectedBy(const std::set<std::string>& plugins);
+  // Counts the pod on its node, or takes it off.
+  void Place(const PodRef& pod);
+  void TakeOff(const std::string& uid);
+
+  bool MayEnter(QueuedPod& pod) const;
+  void Wake();
+  void RunNext();
+  Task<Status> ScheduleOne(QueuedPod queued);
+  // Finds the node; or fills `error`, or `failure` if the attempt was aborted.
+  std::optional<std::string> FindNode(const PodRef& pod, ClaimCycle& cycle, FitError& error,
+                                      PluginStatus& failure);
+  std::string PickNode(const std::vector<const NodeInfo*>& feasible,
+                       const ResourceAmounts& requests, const ClaimCycle& cycle) const;
+  Task<Status> Bind(QueuedPod queued, std::shared_ptr<ClaimCycle> cycle, std::string node_name);
+  Task<Status> BindPod(PodRef pod, std::string node_name);
+  // `reason`: "Unschedulable" or "SchedulerError".
+  Task<Status> Fail(QueuedPod queued, std::string reason, std::string message);
+
+  SchedulerOptions options;
+  api::client::AsyncClient cluster;
+  Random random;
+  api::client::EventRecorder recorder;
+  Informer<Pod> pods;
+  Informer<Node> nodes;
+  DeviceCache devices;
+  DynamicResources plugin;
+  SchedulingQueue queue;
+  std::map<std::string, NodeInfo> infos;       // By node name.
+  std::map<std::string, std::string> node_of;  // Pod UID to node name, assumed ones too.
+  std::set<std::string> assumed;               // UIDs of pods that are being bound.
+  std::size_t next_start_node = 0;
+  bool started = false;
+  bool busy = false;    // A pod is being matched to a node.
+  bool posted = false;  // RunNext is under way.
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+  api::client::TaskScope tasks;  // Last: what it runs uses all of the above.
+};
+
+Scheduler::Scheduler(api::client::Client& client, const api::Compatibility& compatibility,
+                     SchedulerOptions options)
+    : impl_(std::make_unique<Impl>(client, compatibility, std::move(options))) {}
+
+Scheduler::~Scheduler() = default;
+
+void Scheduler::Start() { impl_->Start(); }
+
+bool Scheduler::synced() const { return impl_->started; }
+
+void Scheduler::Impl::AddHandlers() {
+  pods.AddHandlers(
+      {.on_add = [this](const PodRef& pod) { OnPodAdded(pod); },
+       .on_update = [this](const PodRef& before, const PodRef& now) { OnPodUpdated(before, now); },
+       .on_delete = [this](const PodRef& pod) { OnPodDeleted(pod); }});
+  nodes.AddHandlers(
+      {.on_add = [this](const NodeRef& node) { OnNode(nullptr, node); },
+       .on_update = [this](const NodeRef& before, const NodeRef& now) { OnNode(before, now); },
+       .on_delete = [this](const NodeRef& node) { OnNode(node, nullptr); }});
+}
+
+void Scheduler::Impl::Start() {
+  nodes.Start([this] {
+    devices.Start([this] {
+      pods.Start([this] {
+        started = true;
+        // Pods were listed last, but PreEnqueue may have been asked before.
+        Wake();
+      });
+    });
+  });
+}
+
+void Scheduler::Impl::OnPodAdded(const PodRef& pod) {
+  if (!pod->spec.node_name.empty()) {
+    Place(pod);
+  } else if (IsMine(*pod) && !claims::IsTerminal(*pod)) {
+    queue.Add(pod);
+  }
+}
+
+void Scheduler::Impl::OnPodUpdated(const PodRef& before, const PodRef& now) {
+  if (!now->spec.node_name.empty()) {
+    queue.Remove(now->metadata.uid);
+    Place(now);
+    return;
+  }
+  if (!IsMine(*now) || claims::IsTerminal(*now) || assumed.contains(now->metadata.uid)) {
+    return;
+  }
+  const bool ungated = before->spec.scheduling_gates.size() != now->spec.scheduling_gates.size() ||
+                       before->metadata.labels != now->metadata.labels ||
+                       before->metadata.generation != now->metadata.generation;
+  const bool claims_changed =
+      before->status.resource_claim_statuses.size() != now->status.resource_claim_statuses.size() &&
+      plugin.PodChangeHelps(*now);
+  queue.Update(now, {.may_help = ungated || claims_changed});
+}
+
+void Scheduler::Impl::OnPodDeleted(const PodRef& pod) {
+  queue.Remove(pod->metadata.uid);
+  TakeOff(pod->metadata.uid);
+}
+
+void Scheduler::Impl::Place(const PodRef& pod) {
+  assumed.erase(pod->metadata.uid);
+  if (claims::IsTerminal(*pod)) {
+    TakeOff(pod->metadata.uid);
+    return;
+  }
+  node_of[pod->metadata.uid] = pod->spec.node_name;
+  infos[pod->spec.node_name].AddPod(pod);
+}
+
+void Scheduler::Impl::TakeOff(const std::string& uid) {
+  assumed.erase(uid);
+  const auto place = node_of.find(uid);
+  if (place == node_of.end()) {
+    return;
+  }
+  const auto info = infos.find(place->second);
+  info->second.RemovePod(uid);
+  if (info->second.node == nullptr && info->second.empty()) {
+    infos.erase(info);
+  }
+  node_of.erase(place);
+  MoveRejectedBy({"NodeResourcesFit", "NodePorts"});
+}
+
+void Scheduler::Impl::OnNode(const NodeRef& before, const NodeRef& now) {
+  const std::string& name = (now ? now : before)->metadata.name;
+  NodeInfo& info = infos[name];
+  info.node = now;
+  if (!now) {
+    if (info.empty()) {
+      infos.erase(name);
+    }
+    return;
+  }
+  if (!before || !SameForScheduling(*before, *now)) {
+    MoveRejectedBy({kDynamicResources, "NodeResourcesFit", "NodeAffinity", "NodeName", "NodePorts",
+                    "TaintToleration", "NodeUnschedulable", ""});
+  }
+}
+
+void Scheduler::Impl::OnClaim(const DeviceCache::ClaimRef& before,
+                              const DeviceCache::ClaimRef& now) {
+  queue.Move([&](const QueuedPod& pod) {
+    return pod.rejected_by.contains(kDynamicResources) &&
+           plugin.ClaimChangeHelps(*pod.pod, before, now);
+  });
+}
+
+void Scheduler::Impl::MoveRejectedBy(const std::set<std::string>& plugins) {
+  queue.Move([&](const QueuedPod& pod) {
+    return std::any_of(
+        pod.rejected_by.begin(), pod.rejected_by.end(),
+        [&](const std::string& plugin_name) { return plugins.contains(plugin_name); });
+  });
+}
+
+bool Scheduler::Impl::MayEnter(QueuedPod& pod) const {
+  pod.rejected_by.clear();
+  if (!pod.pod->spec.scheduling_gates.empty()) {
+    pod.rejected_by = {kGates};
+  } else if (!plugin.PreEnqueue(*pod.pod).ok()) {
+    pod.rejected_by = {kDynamicResources};
+  }
+  return pod.rejected_by.empty();
+}
+
+void Scheduler::Impl::Wake() {
+  if (!started || busy || posted) {
+    return;
+  }
+  posted = true;
+  cluster.loop().Post([this, here = alive] {
+    if (*here) {
+      posted = false;
+      RunNext();
+    }
+  });
+}
+
+void Scheduler::Impl::RunNext() {
+  if (busy) {
+    return;
+  }
+  std::optional<QueuedPod> next = queue.Pop();
+  if (!next) {
+    return;
+  }
+  busy = true;
+  tasks.Spawn<Status>(ScheduleOne(*std::move(next)), [this](const Status&) {
+    busy = false;
+    Wake();
+  });
+}
+
+Task<Status> Scheduler::Impl::ScheduleOne(QueuedPod queued) {
+  const PodRef pod = pods.Get(KeyOf(queued.pod->metadata));
+  if (!pod || pod->metadata.uid != queued.pod->metadata.uid || !pod->spec.node_name.empty()) {
+    queue.Done(queued.pod->metadata.uid);
+    co_return OkStatus();
+  }
+  queued.pod = pod;
+  if (claims::IsBeingDeleted(pod->metadata)) {
+    recorder.Record(Object::Of(*pod),
+                    {.type = api::client::kEventWarning,
+                     .reason = "FailedScheduling",
+                     .message = "skip schedule deleting pod: " + KeyOf(pod->metadata).ToString(),
+                     .action = "Scheduling"});
+    queue.Done(pod->metadata.uid);
+    co_return OkStatus();
+  }
+  // Shared with the binding, which outlives this.
+  auto cycle = std::make_shared<ClaimCycle>();
+  FitError error;
+  PluginStatus failure;
+  const std::optional<std::string> node_name = FindNode(pod, *cycle, error, failure);
+  if (!failure.ok()) {
+    co_return co_await Fail(queued, "SchedulerError", failure.message());
+  }
+  if (!node_name) {
+    if (error.nodes == 0) {
+      queued.rejected_by.insert("");  // Any node may help.
+      co_return co_await Fail(queued, "SchedulerError", "no nodes available to schedule pods");
+    }
+    if (!error.prefilter.empty()) {
+      queued.rejected_by.insert(kDynamicResources);
+    }
+    for (const auto& [name, status] : error.by_node) {
+      queued.rejected_by.insert(status.plugin);
+    }
+    const PluginStatus freed = co_await plugin.PostFilter(*cycle);
+    error.postfilter = freed.code == PluginStatus::Code::kError
+                           ? freed.message()
+                           : freed.message() + ", " + PreemptionMessage(error);
+    co_return co_await Fail(queued, "Unschedulable", error.ToString());
+  }
+
+  // From here on the pod counts as being there.
+  Pod placed = *pod;
+  placed.spec.node_name = *node_name;
+  const auto placed_ref = std::make_shared<const Pod>(std::move(placed));
+  node_of[pod->metadata.uid] = *node_name;
+  infos[*node_name].AddPod(placed_ref);
+  assumed.insert(pod->metadata.uid);
+  const PluginStatus reserved = plugin.Reserve(*cycle, *node_name);
+  ASSAY_CHECK(reserved.ok()) << reserved.message();
+  tasks.Spawn(Bind(queued, cycle, *node_name));
+  co_return OkStatus();
+}
+
+std::optional<std::string> Scheduler::Impl::FindNode(const PodRef& pod, ClaimCycle& cycle,
+                                                     FitError& error, PluginStatus& failure) {
+  std::vector<const NodeInfo*> known;
+  for (const auto& [name, info] : infos) {
+    if (info.node != nullptr) {
+      known.push_back(&info);
+    }
+  }
+  error.nodes = known.size();
+  if (known.empty()) {
+    return std::nullopt;
+  }
+  const PluginStatus prefilter = plugin.PreFilter(pod, cycle);
+  if (prefilter.code == PluginStatus::Code::kError) {
+    failure = prefilter;
+    failure.reasons = {"running PreFilter plugin \"" + prefilter.plugin +
+                       "\": " + prefilter.message()};
+    return std::nullopt;
+  }
+  if (!prefilter.ok()) {
+    error.prefilter = prefilter.message();
+    return std::nullopt;
+  }
+  const ResourceAmounts requests = RequestsOf(*pod);
+  const std::size_t wanted = FeasibleNodesToFind(known.size());
+  std::vector<const NodeInfo*> feasible;
+  std::size_t looked_at = 0;
+  for (; looked_at < known.size() && feasible.size() < wanted; ++looked_at) {
+    const NodeInfo& info = *known[(next_start_node + looked_at) % known.size()];
+    const NodeInfo::FitOptions fit{
+        .delegated = [&](const std::string& resource) { return plugin.Provides(info, resource); }};
+    PluginStatus status = info.Fit(*pod, requests, fit);
+    if (status.ok() && !cycle.empty()) {
+      status = plugin.Filter(cycle, info);
+    }
+    if (status.code == PluginStatus::Code::kError) {
+      failure = status;
+      failure.reasons = {"running \"" + status.plugin + "\" filter plugin: " + status.message()};
+      return std::nullopt;
+    }
+    if (status.ok()) {
+      feasible.push_back(&info);
+    } else {
+      error.by_node[info.node->metadata.name] = std::move(status);
+    }
+  }
+  // Large clusters: the next pod starts where this one stopped. Small ones: always all nodes.
+  next_start_node = (next_start_node + looked_at) % known.size();
+  if (feasible.empty()) {
+    return std::nullopt;
+  }
+  return PickNode(feasible, requests, cycle);
+}
+
+// The highest score wins; of equals, the first by name (upstream: any).
+std::string Scheduler::Impl::PickNode(const std::vector<const NodeInfo*>& feasible,
+                                      const ResourceAmounts& requests,
+                                      const ClaimCycle& cycle) const {
+  std::map<std::string, std::int64_t> device_scores;
+  std::int64_t highest = 0;
+  for (const NodeInfo* info : feasible) {
+    const std::string& name = info->node->metadata.name;
+    device_scores[name] = plugin.Score(cycle, name);
+    highest = std::max(highest, device_scores[name]);
+  }
+  std::map<std::string, std::int64_t> scores;
+  for (const NodeInfo* info : feasible) {
+    const std::string& name = info->node->metadata.name;
+    const std::int64_t normalized = highest == 0 ? 0 : device_scores[name] * 100 / highest;
+    scores[name] = kDynamicResourcesWeight * normalized + info->LeastAllocatedScore(requests);
+  }
+  // Sorted by name: max_element takes the first of equals.
+  return std::max_element(scores.begin(), scores.end(),
+                          [](const auto& a, const auto& b) { return a.second < b.second; })
+      ->first;
+}
+
+Task<Status> Scheduler::Impl::Bind(QueuedPod queued, std::shared_ptr<ClaimCycle> cycle,
+                                   std::string node_name) {
+  const PodRef pod = queued.pod;
+  Status status;
+  if (!cycle->empty()) {
+    status = co_await plugin.PreBind(*cycle, node_name);
+    if (!status.ok()) {
+      status = Status(status.code(), std::string("running PreBind plugin \"") + kDynamicResources +
+                                         "\": " + status.message());
+    }
+  }
+  if (status.ok()) {
+    status = co_await BindPod(pod, node_name);
+    if (!status.ok()) {
+      status = Status(status.code(), "running Bind plugin \"DefaultBinder\": " + status.message());
+    }
+  }
+  if (status.ok()) {
+    queue.Done(pod->metadata.uid);
+    recorder.Record(
+        Object::Of(*pod),
+        {.reason = "Scheduled",
+         .message = "Successfully assigned " + KeyOf(pod->metadata).ToString() + " to " + node_name,
+         .action = "Binding"});
+    co_return OkStatus();
+  }
+  const Status unreserved = co_await plugin.Unreserve(*cycle);
+  (void)unreserved;
+  if (assumed.contains(pod->metadata.uid)) {
+    TakeOff(pod->metadata.uid);
+  }
+  co_return co_await Fail(queued, "SchedulerError", status.message());
+}
+
+Task<Status> Scheduler::Impl::BindPod(PodRef pod, std::string node_name) {
+  Pod binding;
+  binding.metadata.namespace_ = pod->metadata.namespace_;
+  binding.metadata.name = pod->metadata.name;
+  binding.metadata.uid = pod->metadata.uid;
+  binding.spec.node_name = node_name;
+  api::client::WriteOptions write;
+  write.subresource = "binding";
+  const Object object = Object::Of(std::move(binding));
+  const Result<Object> bound = co_await cluster.Create(object, write);
+  co_return bound.status();
+}
+
+Task<Status> Scheduler::Impl::Fail(QueuedPod queued, std::string reason, std::string message) {
+  const PodRef pod = pods.Get(KeyOf(queued.pod->metadata));
+  if (!pod || pod->metadata.uid != queued.pod->metadata.uid || !pod->spec.node_name.empty()) {
+    queue.Done(queued.pod->metadata.uid);
+    co_return OkStatus();
+  }
+  queued.pod = pod;
+  // Without any node it is an error by name only; a new node wakes the pod.
+  queued.failed_with_error = reason == "SchedulerError" && !queued.rejected_by.contains("");
+  queue.GiveBack(queued);
+  recorder.Record(Object::Of(*pod), {.type = api::client::kEventWarning,
+                                     .reason = "FailedScheduling",
+                                     .message = Truncated(message),
+                                     .action = "Scheduling"});
+  api::core::PodCondition condition;
+  condition.type = "PodScheduled";
+  condition.status = "False";
+  condition.reason = reason;
+  condition.message = message;
+  condition.observed_generation = pod->metadata.generation;
+  condition.last_transition_time = api::meta::Time::From(cluster.loop().clock().Now());
+  for (const api::core::PodCondition& known : pod->status.conditions) {
+    if (known.type != condition.type) {
+      continue;
+    }
+    if (known.status == condition.status) {
+      condition.last_transition_time = known.last_transition_time;
+      if (known.reason == condition.reason && known.message == condition.message &&
+          known.observed_generation == condition.observed_generation) {
+        co_return OkStatus();
+      }
+    }
+  }
+  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(pod->metadata.uid) +
+                           R"(},"status":{"conditions":[)" + api::json::EncodeAs(condition) + "]}}";
+  const ObjectKey key = KeyOf(pod->metadata);
+  api::client::PatchOptions patch;
+  patch.type = api::client::PatchType::kStrategicMerge;
+  patch.subresource = "status";
+  const Result<Object> patched = co_await cluster.Patch(KindOf<Pod>(), key, body, patch);
+  co_return patched.status();
+}
+
+}  // namespace assay::controlplane::scheduler
