@@ -23,13 +23,13 @@ struct IntOrString {
   friend bool operator==(const IntOrString&, const IntOrString&) = default;
 };
 
-// Any JSON value, kept as compact text; empty: absent (null in JSON).
+// Any JSON value, kept as the text that came in; empty: absent (null in JSON).
 struct RawExtension {
   std::string json;
   friend bool operator==(const RawExtension&, const RawExtension&) = default;
 };
 
-// The set of fields that a manager owns, kept as compact JSON text; empty: absent.
+// The set of fields that a manager owns, as JSON text; empty: absent.
 struct FieldsV1 {
   std::string json;
   friend bool operator==(const FieldsV1&, const FieldsV1&) = default;

@@ -163,6 +163,8 @@ struct MessageDescriptor {
   std::span<const FieldDescriptor> fields;   // in the order in which Go writes them as JSON
   std::span<const std::uint16_t> by_number;  // indexes into `fields`, by protobuf number
   Merge merge = Merge::kUnset;               // kAtomic: +structType=atomic
+  // JSON may have `apiVersion` and `kind` in it; the struct does not keep them.
+  bool has_type_meta = false;
   // A Go named list: JSON is the array of its single field `items`, protobuf this message.
   bool is_list_wrapper = false;
   std::size_t size = 0;

@@ -334,6 +334,9 @@ class NamespaceEmitter {
     if (message.atomic) {
       out << ", .merge = schema::Merge::kAtomic";
     }
+    if (message.has_type_meta) {
+      out << ", .has_type_meta = true";
+    }
     if (message.list_wrapper) {
       out << ", .is_list_wrapper = true";
     }

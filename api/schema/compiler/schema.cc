@@ -122,10 +122,12 @@ class FileReader {
   }
 
   void AddMessage(const std::vector<std::string>& words) {
-    Message message{words[1], namespace_, package_, version_, false, false, {}, Where()};
+    Message message{words[1], namespace_, package_, version_, {}, Where()};
     for (std::size_t i = 2; i < words.size(); ++i) {
       if (words[i] == "atomic") {
         message.atomic = true;
+      } else if (words[i] == "typed") {
+        message.has_type_meta = true;
       } else if (words[i] == "listwrapper") {
         message.list_wrapper = true;
       } else {

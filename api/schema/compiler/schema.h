@@ -41,10 +41,11 @@ struct Message {
   std::string cpp_namespace;  // "resource", "resource::v1beta1"
   std::string package;        // "io.k8s.api.resource.v1"
   std::string version;        // "v1": how Go prints its package
-  bool atomic = false;
-  bool list_wrapper = false;
   std::vector<Field> fields;
   std::string where;
+  bool atomic = false;
+  bool list_wrapper = false;
+  bool has_type_meta = false;
 
   std::string QualifiedName() const { return cpp_namespace + "::" + name; }
 };
