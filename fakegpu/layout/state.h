@@ -1,0 +1,299 @@
+// The state of a fake node, as it lies in the state file: plain structs of fixed size.
+//
+// Everything is little-endian and naturally aligned, holds no pointers, and is zero where it is
+// unused. Strings end with a NUL within their array. Readers may see a struct while it is being
+// overwritten (region.h makes them look again), so counts are clamped where they are used.
+//
+// Freestanding: no libstdc++, no exceptions. Values; region.h and transaction.h have the thread
+// rules.
+#ifndef ASSAY_FAKEGPU_LAYOUT_STATE_H_
+#define ASSAY_FAKEGPU_LAYOUT_STATE_H_
+
+#include <cstdint>
+#include <type_traits>
+
+namespace assay::fakegpu::layout {
+
+inline constexpr std::uint32_t kMaxGpus = 4096;
+inline constexpr std::uint32_t kMaxLinks = 36;
+inline constexpr std::uint32_t kMaxProcesses = 128;       // On one GPU.
+inline constexpr std::uint32_t kMaxMigProfiles = 20;      // Of one GPU.
+inline constexpr std::uint32_t kMaxGpuInstances = 8;      // On one GPU.
+inline constexpr std::uint32_t kMaxComputeInstances = 8;  // On one GPU instance.
+inline constexpr std::uint32_t kMaxMemoryClocks = 4;
+inline constexpr std::uint32_t kMaxReturnFaults = 32;
+inline constexpr std::uint32_t kNoInstance = 0xffffffff;  // "not of a MIG instance", as in NVML.
+inline constexpr std::uint32_t kAnyGpu = 0xffffffff;
+
+struct PciAddress {
+  std::uint32_t domain;
+  std::uint32_t bus;
+  std::uint32_t device;
+  std::uint32_t function;
+};
+
+// One NVLink of a GPU.
+struct Link {
+  enum Remote : std::uint32_t { kNone = 0, kGpu = 1, kSwitch = 2 };
+  std::uint32_t present;
+  std::uint32_t up;
+  std::uint32_t remote;  // A Remote.
+  std::uint32_t remote_link;
+  PciAddress remote_pci;
+  std::uint32_t remote_device_id;
+  std::uint32_t reserved;
+  std::uint64_t errors[5];  // By nvmlNvLinkErrorCounter_t.
+};
+
+// A process that has a context on a GPU.
+struct Process {
+  enum Type : std::uint32_t { kFree = 0, kCompute = 1, kGraphics = 2, kMps = 3 };
+  std::uint32_t type;  // A Type; kFree: the slot is empty.
+  std::uint32_t pid;
+  std::uint32_t gpu_instance;      // kNoInstance outside of MIG.
+  std::uint32_t compute_instance;  // Likewise.
+  std::uint64_t memory_bytes;
+  std::int64_t start_ns;  // On the node's clock.
+  std::uint32_t sm_percent;
+  std::uint32_t memory_percent;
+  std::uint32_t encoder_percent;
+  std::uint32_t decoder_percent;
+  char name[64];
+};
+
+// A row of a board's MIG table (reference: `nvidia-smi mig -lgip`).
+struct MigProfile {
+  std::uint32_t valid;
+  std::uint32_t index;  // NVML_GPU_INSTANCE_PROFILE_*.
+  std::uint32_t id;     // What the driver calls it: 19, 9, 0...
+  std::uint32_t slices;
+  std::uint32_t instances;
+  std::uint32_t multiprocessors;
+  std::uint32_t copy_engines;
+  std::uint32_t decoders;
+  std::uint32_t encoders;
+  std::uint32_t jpeg_engines;
+  std::uint32_t ofa_engines;
+  std::uint32_t media_extensions;
+  std::uint64_t memory_mib;
+  std::uint32_t placement_size;  // In memory slices.
+  std::uint32_t placements;      // Bit i: may start at memory slice i.
+};
+
+struct ComputeInstance {
+  std::uint32_t used;
+  std::uint32_t id;
+  std::uint32_t profile;  // NVML_COMPUTE_INSTANCE_PROFILE_*.
+  std::uint32_t start;
+  std::uint32_t slices;
+  std::uint32_t generation;  // Of the node's instances; a stale handle differs.
+  char uuid[48];             // "MIG-...".
+};
+
+struct GpuInstance {
+  std::uint32_t used;
+  std::uint32_t id;
+  std::uint32_t profile;  // Index into GpuState::mig_profiles.
+  std::uint32_t start;
+  std::uint32_t size;
+  std::uint32_t generation;
+  ComputeInstance compute_instances[kMaxComputeInstances];
+};
+
+// ECC counts by error type (corrected, uncorrected) and memory (nvmlMemoryLocation_t: L1, L2,
+// device memory, register file, texture, shared, CBU, SRAM).
+struct EccCounts {
+  std::uint64_t by_location[2][8];
+};
+
+struct Identity {
+  char name[96];
+  char uuid[48];
+  char serial[32];
+  char part_number[48];
+  char vbios[32];
+  char gsp_firmware[64];
+  char inforom_image[16];
+  char inforom_oem[16];
+  char inforom_ecc[16];
+  char inforom_power[16];
+  PciAddress pci;
+  std::uint32_t pci_device_id;     // Device id << 16 | vendor id.
+  std::uint32_t pci_subsystem_id;  // Likewise.
+  PciAddress pci_root_port;        // What bridge the GPU hangs from, and
+  std::uint32_t pci_root_bus;      // the host bridge's bus: the PCIe root.
+  std::uint32_t pci_switch;        // GPUs below one PCIe switch have one number; 0: none.
+  std::uint32_t numa_node;
+  std::uint32_t cpu_first;  // The CPUs that are near: [first, first + count).
+  std::uint32_t cpu_count;
+  std::uint32_t brand;         // nvmlBrandType_t.
+  std::uint32_t architecture;  // NVML_DEVICE_ARCH_*.
+  std::uint32_t compute_major;
+  std::uint32_t compute_minor;
+  std::uint32_t cores;
+  std::uint32_t multiprocessors;
+  std::uint32_t memory_bus_bits;
+  std::uint32_t minor;
+  std::uint32_t module_id;
+  std::uint32_t board_id;
+  std::uint32_t max_pcie_generation;
+  std::uint32_t max_pcie_width;
+  std::uint32_t fans;
+  std::uint64_t memory_total_bytes;     // What NVML reports as total.
+  std::uint64_t memory_reserved_bytes;  // Of it, for driver and firmware.
+  std::uint64_t bar1_total_bytes;
+};
+
+struct Limits {
+  std::uint32_t power_min_mw;
+  std::uint32_t power_max_mw;
+  std::uint32_t power_default_mw;
+  std::uint32_t power_idle_mw;
+  std::uint32_t temperature_idle_c;  // At idle power, and
+  std::uint32_t temperature_load_c;  // at default power, both settled.
+  std::uint32_t temperature_shutdown_c;
+  std::uint32_t temperature_slowdown_c;
+  std::uint32_t temperature_gpu_max_c;
+  std::uint32_t temperature_memory_max_c;
+  std::uint32_t clock_graphics_max_mhz;
+  std::uint32_t clock_graphics_idle_mhz;
+  std::uint32_t clock_graphics_min_mhz;
+  std::uint32_t clock_graphics_step_mhz;
+  std::uint32_t clock_video_max_mhz;
+  std::uint32_t clock_memory_mhz[kMaxMemoryClocks];  // Highest first; 0 ends.
+  std::uint32_t clock_application_graphics_mhz;      // Defaults.
+  std::uint32_t clock_application_memory_mhz;
+};
+
+struct Settings {
+  std::uint32_t persistence;
+  std::uint32_t compute_mode;
+  std::uint32_t ecc_current;
+  std::uint32_t ecc_pending;
+  std::uint32_t mig_current;
+  std::uint32_t mig_pending;
+  std::uint32_t accounting;
+  std::uint32_t power_limit_mw;
+  std::uint32_t application_graphics_mhz;
+  std::uint32_t application_memory_mhz;
+  std::uint32_t locked_graphics_min_mhz;  // 0: not locked.
+  std::uint32_t locked_graphics_max_mhz;
+  std::uint32_t locked_memory_min_mhz;
+  std::uint32_t locked_memory_max_mhz;
+  std::uint32_t auto_boost;
+  std::uint32_t fan_policy;
+  std::uint32_t fan_percent;  // 0: automatic.
+  std::uint32_t timeslice;
+  std::uint32_t drain;
+  std::uint32_t api_restriction[2];
+};
+
+struct Health {
+  std::uint32_t plugged;
+  std::uint32_t lost;
+  std::uint32_t last_xid;
+  std::uint32_t recovery_action;       // nvmlDeviceGpuRecoveryAction_t.
+  std::uint32_t forced_temperature_c;  // 0: none.
+  std::uint32_t power_brake;
+  std::uint32_t remapped_corrected;
+  std::uint32_t remapped_uncorrected;
+  std::uint32_t remap_pending;
+  std::uint32_t remap_failed;
+  std::uint64_t pcie_replays;
+  EccCounts ecc_volatile;
+  EccCounts ecc_aggregate;
+};
+
+struct Fabric {
+  std::uint8_t cluster_uuid[16];
+  std::uint32_t state;   // NVML_GPU_FABRIC_STATE_*.
+  std::uint32_t status;  // nvmlReturn_t of the probe.
+  std::uint32_t clique;
+  std::uint32_t health_mask;
+};
+
+// From where temperature and energy go on: settled once, at `since_ns` of the node's clock.
+struct Trail {
+  std::int64_t since_ns;
+  double temperature_c;
+  double energy_mj;
+};
+
+struct GpuState {
+  Identity identity;
+  Limits limits;
+  Settings settings;
+  Health health;
+  Fabric fabric;
+  Trail trail;
+  std::uint64_t noise_seed;
+  std::uint32_t nvlink_version;
+  std::uint32_t nvlink_mbps;  // Of one link.
+  Link links[kMaxLinks];
+  std::uint32_t mig_supported;
+  std::uint32_t mig_memory_slices;
+  MigProfile mig_profiles[kMaxMigProfiles];
+  GpuInstance gpu_instances[kMaxGpuInstances];
+  Process processes[kMaxProcesses];
+};
+
+// A function that answers a code instead of its result (model::ReturnFault).
+struct ReturnFault {
+  std::uint64_t function_hash;  // HashName; 0: the slot is empty.
+  std::uint32_t gpu;            // A slot, or kAnyGpu.
+  std::int32_t code;            // nvmlReturn_t.
+};
+
+struct NodeClock {
+  std::uint32_t held;
+  std::uint32_t reserved;
+  std::int64_t node_ns;       // The node's time at
+  std::int64_t monotonic_ns;  // this time of CLOCK_MONOTONIC, and since then
+  double rate;                // it goes so many times as fast, unless held.
+};
+
+struct NodeState {
+  char name[64];
+  char driver_version[80];
+  char driver_branch[80];
+  char nvml_version[80];
+  std::uint32_t cuda_version;  // 13000 is 13.0.
+  std::uint32_t driver_loaded;
+  std::uint32_t gpu_count;
+  std::uint32_t next_generation;  // Of MIG instances.
+  NodeClock clock;
+  std::uint64_t event_count;  // Ever; the ring holds the last kEventRing of them.
+  std::uint64_t seed;
+  std::uint32_t return_fault_count;  // How many slots, from the first, may be in use.
+  std::uint32_t reserved;
+  ReturnFault return_faults[kMaxReturnFaults];
+};
+
+// Something that event sets wait for (nvmlEventType*).
+struct Event {
+  std::uint64_t number;  // From 1; the ring's place is number % kEventRing.
+  std::uint64_t type;
+  std::uint64_t data;  // The XID of an XID event.
+  std::uint32_t gpu;
+  std::uint32_t gpu_instance;
+  std::uint32_t compute_instance;
+  std::uint32_t reserved;
+};
+
+inline constexpr std::uint32_t kEventRing = 4096;
+
+// FNV-1a, 64 bits: how function names stand in the state.
+constexpr std::uint64_t HashName(const char* name) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  for (; *name != '\0'; ++name) {
+    hash = (hash ^ static_cast<unsigned char>(*name)) * 0x100000001b3;
+  }
+  return hash;
+}
+
+static_assert(std::is_trivially_copyable_v<GpuState> && std::is_trivially_copyable_v<NodeState>);
+static_assert(sizeof(GpuState) % 8 == 0 && sizeof(NodeState) % 8 == 0);
+
+}  // namespace assay::fakegpu::layout
+
+#endif  // ASSAY_FAKEGPU_LAYOUT_STATE_H_

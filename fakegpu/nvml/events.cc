@@ -1,0 +1,230 @@
+// Event sets: each remembers how far it has read in the node's ring of events, so every set of
+// every process gets each event, and a wait sleeps on the ring's futex.
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "fakegpu/nvml/call.h"
+
+struct nvmlEventSet_st {
+  nvmlEventSet_st* next;
+  unsigned int users;  // Waits in flight, and the registry: freed by the last.
+  // For each GPU, which events, and after which event it was registered.
+  std::uint32_t gpus;
+  std::uint64_t read_up_to;
+  struct Registration {
+    std::uint64_t types;
+    std::uint64_t after;
+  }* registrations;
+};
+
+namespace assay::fakegpu::nvml {
+namespace {
+
+constexpr std::uint64_t kSupportedEvents =
+    nvmlEventTypeSingleBitEccError | nvmlEventTypeDoubleBitEccError | nvmlEventTypePState |
+    nvmlEventTypeXidCriticalError | nvmlEventTypeClock | nvmlEventMigConfigChange |
+    nvmlEventTypeGpuUnavailableError | nvmlEventTypeGpuRecoveryAction;
+
+pthread_mutex_t sets_mutex = PTHREAD_MUTEX_INITIALIZER;
+nvmlEventSet_st* sets = nullptr;  // All that live, so that any other pointer is refused.
+
+class SetsLock {
+ public:
+  SetsLock() { pthread_mutex_lock(&sets_mutex); }
+  SetsLock(const SetsLock&) = delete;
+  SetsLock& operator=(const SetsLock&) = delete;
+  ~SetsLock() { pthread_mutex_unlock(&sets_mutex); }
+};
+
+// Under the lock.
+bool IsSet(nvmlEventSet_t set) {
+  for (const nvmlEventSet_st* entry = sets; entry != nullptr; entry = entry->next) {
+    if (entry == set) {
+      return true;
+    }
+  }
+  return false;
+}
+void LetGo(nvmlEventSet_t set) {
+  if (--set->users == 0) {
+    free(set->registrations);
+    free(set);
+  }
+}
+
+std::uint64_t EventCount(const layout::Region& region) {
+  return region.Read([](const layout::Copy& copy) { return copy.node().event_count; });
+}
+
+std::int64_t MonotonicNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
+}
+
+// The next event that the set is registered for; under the lock. False if there is none yet.
+bool TakeEvent(const layout::Region& region, nvmlEventSet_t set, layout::Event* event) {
+  const std::uint64_t count = EventCount(region);
+  if (count > layout::kEventRing && set->read_up_to < count - layout::kEventRing) {
+    set->read_up_to = count - layout::kEventRing;  // What is older is overwritten.
+  }
+  while (set->read_up_to < count) {
+    const std::uint64_t number = ++set->read_up_to;
+    if (!region.ReadEvent(number, event) || event->gpu >= set->gpus) {
+      continue;
+    }
+    const auto& registration = set->registrations[event->gpu];
+    if ((registration.types & event->type) != 0 && number > registration.after) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void FillEvent(const layout::Event& event, nvmlEventData_t* data) {
+  *data = {.device = ToPointer<nvmlDevice_t>({.kind = HandleKind::kDevice, .slot = event.gpu}),
+           .eventType = event.type,
+           .eventData = event.data,
+           .gpuInstanceId = event.gpu_instance,
+           .computeInstanceId = event.compute_instance};
+}
+
+nvmlReturn_t WaitInSet(const layout::Region& region, nvmlEventSet_t set, unsigned int timeout_ms,
+                       layout::Event* event) {
+  const std::int64_t deadline = MonotonicNs() + std::int64_t{timeout_ms} * 1'000'000;
+  for (;;) {
+    const std::uint32_t seen = region.event_futex();
+    {
+      const SetsLock lock;
+      if (TakeEvent(region, set, event)) {
+        return NVML_SUCCESS;
+      }
+    }
+    const std::int64_t left = deadline - MonotonicNs();
+    if (left <= 0) {
+      return NVML_ERROR_TIMEOUT;
+    }
+    (void)region.WaitForEvent(seen, left);
+  }
+}
+
+nvmlReturn_t Wait(const char* function, nvmlEventSet_t set, nvmlEventData_t* data,
+                  unsigned int timeout_ms) {
+  const nvmlReturn_t ready =
+      ReadNode(function, NotNull(set, data), [](const layout::Copy&) { return NVML_SUCCESS; });
+  if (ready != NVML_SUCCESS) {
+    return ready;
+  }
+  {
+    const SetsLock lock;
+    if (!IsSet(set)) {
+      return NVML_ERROR_INVALID_ARGUMENT;
+    }
+    ++set->users;
+  }
+  layout::Event event{};
+  const layout::Region* region = Library::Get().region();
+  const nvmlReturn_t result =
+      region == nullptr ? NVML_ERROR_UNINITIALIZED : WaitInSet(*region, set, timeout_ms, &event);
+  if (result == NVML_SUCCESS) {
+    FillEvent(event, data);
+  }
+  const SetsLock lock;
+  LetGo(set);
+  return result;
+}
+
+}  // namespace
+
+NVML_EXPORT nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t* set) {
+  const nvmlReturn_t ready =
+      ReadNode(__func__, NotNull(set), [](const layout::Copy&) { return NVML_SUCCESS; });
+  if (ready != NVML_SUCCESS) {
+    return ready;
+  }
+  const layout::Region* region = Library::Get().region();
+  auto* created = static_cast<nvmlEventSet_st*>(calloc(1, sizeof(nvmlEventSet_st)));
+  if (region == nullptr || created == nullptr) {
+    free(created);
+    return region == nullptr ? NVML_ERROR_UNINITIALIZED : NVML_ERROR_MEMORY;
+  }
+  created->gpus = region->gpu_capacity();
+  created->registrations = static_cast<nvmlEventSet_st::Registration*>(
+      calloc(created->gpus + 1, sizeof(*created->registrations)));
+  if (created->registrations == nullptr) {
+    free(created);
+    return NVML_ERROR_MEMORY;
+  }
+  created->users = 1;
+  created->read_up_to = EventCount(*region);
+  const SetsLock lock;
+  created->next = sets;
+  sets = created;
+  *set = created;
+  return NVML_SUCCESS;
+}
+
+NVML_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
+  const nvmlReturn_t ready =
+      ReadNode(__func__, NotNull(set), [](const layout::Copy&) { return NVML_SUCCESS; });
+  if (ready != NVML_SUCCESS) {
+    return ready;
+  }
+  const SetsLock lock;
+  for (nvmlEventSet_st** link = &sets; *link != nullptr; link = &(*link)->next) {
+    if (*link == set) {
+      *link = set->next;
+      LetGo(set);
+      return NVML_SUCCESS;
+    }
+  }
+  return NVML_ERROR_INVALID_ARGUMENT;
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device,
+                                                          unsigned long long* eventTypes) {
+  return Get(DeviceCall{__func__, device}, eventTypes, [](const Gpu&) { return kSupportedEvents; });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device,
+                                                  unsigned long long eventTypes,
+                                                  nvmlEventSet_t set) {
+  const nvmlReturn_t ready =
+      ReadDevice(DeviceCall{__func__, device, NotNull(set)}, [&](const Gpu&) {
+        if ((eventTypes & ~static_cast<unsigned long long>(nvmlEventTypeAll)) != 0) {
+          return NVML_ERROR_INVALID_ARGUMENT;
+        }
+        return (eventTypes & ~kSupportedEvents) != 0 ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
+      });
+  if (ready != NVML_SUCCESS) {
+    return ready;
+  }
+  const layout::Region* region = Library::Get().region();
+  if (region == nullptr) {
+    return NVML_ERROR_UNINITIALIZED;
+  }
+  const std::uint32_t slot = FromPointer(device).slot;
+  const SetsLock lock;
+  if (!IsSet(set) || slot >= set->gpus) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
+  auto& registration = set->registrations[slot];
+  if (registration.types == 0) {
+    registration.after = EventCount(*region);
+  }
+  registration.types |= eventTypes;
+  return NVML_SUCCESS;
+}
+
+NVML_EXPORT nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t* data,
+                                             unsigned int timeoutms) {
+  return Wait(__func__, set, data, timeoutms);
+}
+NVML_EXPORT nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t* data,
+                                          unsigned int timeoutms) {
+  return Wait(__func__, set, data, timeoutms);
+}
+
+}  // namespace assay::fakegpu::nvml

@@ -1,0 +1,70 @@
+// What is refused (refused.def): with the code that a real board gives, after the same checks of
+// the call as everywhere.
+
+#include <type_traits>
+
+#include "fakegpu/nvml/call.h"
+
+namespace assay::fakegpu::nvml {
+namespace {
+
+template <typename T>
+constexpr bool kIsPointerArgument = std::is_pointer_v<T> && !std::is_same_v<T, nvmlDevice_t>;
+
+template <typename T>
+bool IsGiven(T argument) {
+  if constexpr (kIsPointerArgument<T>) {
+    return argument != nullptr;
+  } else {
+    return true;
+  }
+}
+
+// A struct with a version word must name a version.
+template <typename T>
+bool HasVersion(T argument) {
+  if constexpr (kIsPointerArgument<T>) {
+    if constexpr (requires { argument->version; }) {
+      if constexpr (std::is_same_v<std::remove_cvref_t<decltype(argument->version)>,
+                                   unsigned int>) {
+        return argument->version != 0;
+      }
+    }
+  }
+  return true;
+}
+
+template <typename... Argument>
+nvmlReturn_t RefuseArguments(Argument... arguments) {
+  return (... && HasVersion(arguments)) ? NVML_ERROR_NOT_SUPPORTED
+                                        : NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+}
+
+// A call on a device.
+template <typename... Argument>
+nvmlReturn_t Refuse(const char* function, nvmlDevice_t device, Argument... arguments) {
+  return ReadDevice(DeviceCall{function, device, (... && IsGiven(arguments))}.OrMig(),
+                    [&](const Gpu&) { return RefuseArguments(arguments...); });
+}
+
+// Any other.
+template <typename... Argument>
+nvmlReturn_t Refuse(const char* function, Argument... arguments) {
+  return ReadNode(function, (... && IsGiven(arguments)),
+                  [&](const layout::Copy&) { return RefuseArguments(arguments...); });
+}
+
+}  // namespace
+
+#define ASSAY_EXPAND(...) __VA_ARGS__
+#define NVML_REFUSED(name, parameters, arguments, reason) \
+  NVML_EXPORT nvmlReturn_t name parameters { return Refuse(__func__, ASSAY_EXPAND arguments); }
+// Their parameters are not of this interface, so none is touched.
+#define NVML_NEWER(name)           \
+  NVML_EXPORT nvmlReturn_t name(); \
+  NVML_EXPORT nvmlReturn_t name() { return Refuse(__func__); }
+#include "fakegpu/nvml/refused.def"
+#undef NVML_REFUSED
+#undef NVML_NEWER
+
+}  // namespace assay::fakegpu::nvml

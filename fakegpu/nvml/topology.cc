@@ -1,0 +1,202 @@
+// Where GPUs stand to each other and to the CPUs.
+
+#include "fakegpu/nvml/call.h"
+#include "fakegpu/nvml/nvlink.h"
+
+namespace assay::fakegpu::nvml {
+namespace {
+
+// The nearest thing that two GPUs share.
+nvmlGpuTopologyLevel_t CommonAncestor(const layout::Identity& a, const layout::Identity& b) {
+  if (a.board_id == b.board_id) {
+    return NVML_TOPOLOGY_INTERNAL;
+  }
+  if (a.pci_root_bus == b.pci_root_bus && a.pci.domain == b.pci.domain) {
+    if (a.pci_switch != 0 && a.pci_switch == b.pci_switch) {
+      return NVML_TOPOLOGY_SINGLE;
+    }
+    return NVML_TOPOLOGY_HOSTBRIDGE;
+  }
+  return a.numa_node == b.numa_node ? NVML_TOPOLOGY_NODE : NVML_TOPOLOGY_SYSTEM;
+}
+
+// A read of two devices: body(const Gpu&, const Gpu&).
+template <typename Body>
+nvmlReturn_t ReadPair(const char* function, nvmlDevice_t first, nvmlDevice_t second,
+                      bool arguments_ok, Body&& body) {
+  const nvmlReturn_t checked = ReadDevice(DeviceCall{function, second, arguments_ok},
+                                          [](const Gpu&) { return NVML_SUCCESS; });
+  if (checked != NVML_SUCCESS) {
+    return checked;
+  }
+  const std::uint32_t slot = FromPointer(second).slot;
+  return ReadNode(function, true, [&](const layout::Copy& copy) {
+    MigPlace place;
+    const Handle handle = FromPointer(first);
+    if (handle.kind != HandleKind::kDevice) {
+      return NVML_ERROR_INVALID_ARGUMENT;
+    }
+    const nvmlReturn_t result = CheckDevice(DeviceCall{function, first}, handle, copy, &place);
+    return result != NVML_SUCCESS ? result
+                                  : body(Gpu{copy.node(), copy.gpu(handle.slot), handle},
+                                         Gpu{copy.node(), copy.gpu(slot), FromPointer(second)});
+  });
+}
+
+// The bits of CPUs [first, first + count) as cpu_set_t has them.
+void FillCpuSet(std::uint32_t first, std::uint32_t count, unsigned int size, unsigned long* set) {
+  constexpr unsigned int kBits = 8 * sizeof(unsigned long);
+  for (unsigned int word = 0; word < size; ++word) {
+    set[word] = 0;
+  }
+  for (std::uint64_t cpu = first; cpu < std::uint64_t{first} + count && cpu / kBits < size; ++cpu) {
+    set[cpu / kBits] |= 1UL << (cpu % kBits);
+  }
+}
+
+nvmlReturn_t GetCpuAffinity(const char* function, nvmlDevice_t device, unsigned int size,
+                            unsigned long* set) {
+  return ReadDevice(DeviceCall{function, device, NotNull(set) && size != 0}, [&](const Gpu& gpu) {
+    FillCpuSet(gpu.state.identity.cpu_first, gpu.state.identity.cpu_count, size, set);
+    return NVML_SUCCESS;
+  });
+}
+
+bool IsScope(nvmlAffinityScope_t scope) {
+  return scope == NVML_AFFINITY_SCOPE_NODE || scope == NVML_AFFINITY_SCOPE_SOCKET;
+}
+
+bool IsLevel(nvmlGpuTopologyLevel_t level) {
+  return level >= NVML_TOPOLOGY_INTERNAL && level <= NVML_TOPOLOGY_SYSTEM && level % 10 == 0;
+}
+
+// Appends the GPUs that wanted(const layout::Identity&) names to an array under NVML's size rule.
+template <typename Wanted>
+nvmlReturn_t ListDevices(const layout::Copy& copy, Wanted&& wanted, unsigned int* count,
+                         nvmlDevice_t* devices, unsigned int size) {
+  unsigned int found = 0;
+  for (std::uint32_t slot = 0; slot < copy.gpu_count(); ++slot) {
+    const layout::GpuState& gpu = copy.gpu(slot);
+    if (gpu.health.plugged == 0 || !Library::Get().IsVisible(slot) || !wanted(slot, gpu.identity)) {
+      continue;
+    }
+    if (devices != nullptr && found < size) {
+      devices[found] = ToPointer<nvmlDevice_t>({.kind = HandleKind::kDevice, .slot = slot});
+    }
+    ++found;
+  }
+  *count = found;
+  return devices == nullptr || found <= size ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
+}
+
+}  // namespace
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetTopologyCommonAncestor(nvmlDevice_t device1,
+                                                             nvmlDevice_t device2,
+                                                             nvmlGpuTopologyLevel_t* pathInfo) {
+  return ReadPair(__func__, device1, device2, NotNull(pathInfo), [&](const Gpu& a, const Gpu& b) {
+    *pathInfo = CommonAncestor(a.state.identity, b.state.identity);
+    return NVML_SUCCESS;
+  });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetTopologyNearestGpus(nvmlDevice_t device,
+                                                          nvmlGpuTopologyLevel_t level,
+                                                          unsigned int* count,
+                                                          nvmlDevice_t* deviceArray) {
+  const unsigned int size = count != nullptr ? *count : 0;
+  const nvmlReturn_t checked =
+      ReadDevice(DeviceCall{__func__, device, NotNull(count) && IsLevel(level)},
+                 [](const Gpu&) { return NVML_SUCCESS; });
+  if (checked != NVML_SUCCESS) {
+    return checked;
+  }
+  const std::uint32_t own = FromPointer(device).slot;
+  return ReadNode(__func__, true, [&](const layout::Copy& copy) {
+    const layout::Identity& identity = copy.gpu(own).identity;
+    return ListDevices(
+        copy,
+        [&](std::uint32_t slot, const layout::Identity& other) {
+          return slot != own && CommonAncestor(identity, other) == level;
+        },
+        count, deviceArray, size);
+  });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlSystemGetTopologyGpuSet(unsigned int cpuNumber, unsigned int* count,
+                                                     nvmlDevice_t* deviceArray) {
+  const unsigned int size = count != nullptr ? *count : 0;
+  return ReadNode(__func__, NotNull(count), [&](const layout::Copy& copy) {
+    return ListDevices(
+        copy,
+        [cpuNumber](std::uint32_t, const layout::Identity& identity) {
+          return cpuNumber >= identity.cpu_first &&
+                 cpuNumber - identity.cpu_first < identity.cpu_count;
+        },
+        count, deviceArray, size);
+  });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetP2PStatus(nvmlDevice_t device1, nvmlDevice_t device2,
+                                                nvmlGpuP2PCapsIndex_t p2pIndex,
+                                                nvmlGpuP2PStatus_t* p2pStatus) {
+  const bool known = p2pIndex >= NVML_P2P_CAPS_INDEX_READ && p2pIndex < NVML_P2P_CAPS_INDEX_UNKNOWN;
+  return ReadPair(
+      __func__, device1, device2, NotNull(p2pStatus) && known, [&](const Gpu& a, const Gpu& b) {
+        const bool linked = AreLinked(a.state, b.state);
+        // NVLink and atomics want a link; PCIe copies do with the bus.
+        const bool needs_link =
+            p2pIndex == NVML_P2P_CAPS_INDEX_NVLINK || p2pIndex == NVML_P2P_CAPS_INDEX_ATOMICS;
+        *p2pStatus = linked || !needs_link ? NVML_P2P_STATUS_OK : NVML_P2P_STATUS_NOT_SUPPORTED;
+        return NVML_SUCCESS;
+      });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceOnSameBoard(nvmlDevice_t device1, nvmlDevice_t device2,
+                                               int* onSameBoard) {
+  return ReadPair(__func__, device1, device2, NotNull(onSameBoard),
+                  [&](const Gpu& a, const Gpu& b) {
+                    *onSameBoard = a.state.identity.board_id == b.state.identity.board_id;
+                    return NVML_SUCCESS;
+                  });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetCpuAffinity(nvmlDevice_t device, unsigned int cpuSetSize,
+                                                  unsigned long* cpuSet) {
+  return GetCpuAffinity(__func__, device, cpuSetSize, cpuSet);
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetCpuAffinityWithinScope(nvmlDevice_t device,
+                                                             unsigned int cpuSetSize,
+                                                             unsigned long* cpuSet,
+                                                             nvmlAffinityScope_t scope) {
+  return IsScope(scope) ? GetCpuAffinity(__func__, device, cpuSetSize, cpuSet)
+                        : GetCpuAffinity(__func__, device, 0, nullptr);
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsigned int nodeSetSize,
+                                                     unsigned long* nodeSet,
+                                                     nvmlAffinityScope_t scope) {
+  const bool ok = NotNull(nodeSet) && nodeSetSize != 0 && IsScope(scope);
+  return ReadDevice(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
+    FillCpuSet(gpu.state.identity.numa_node, 1, nodeSetSize, nodeSet);
+    return NVML_SUCCESS;
+  });
+}
+
+// Only a GPU whose memory is a NUMA node of its own (Grace) has such an id.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetNumaNodeId(nvmlDevice_t device, unsigned int* node) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(node)},
+                    [](const Gpu&) { return NVML_ERROR_NOT_SUPPORTED; });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetAddressingMode(nvmlDevice_t device,
+                                                     nvmlDeviceAddressingMode_t* mode) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(mode)}, [&](const Gpu&) {
+    if (mode->version != nvmlDeviceAddressingMode_v1) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    mode->value = NVML_DEVICE_ADDRESSING_MODE_HMM;
+    return NVML_SUCCESS;
+  });
+}
+
+}  // namespace assay::fakegpu::nvml

@@ -1,0 +1,82 @@
+// How busy a GPU and its engines are.
+
+#include "fakegpu/nvml/call.h"
+
+namespace assay::fakegpu::nvml {
+namespace {
+
+constexpr unsigned int kSamplingPeriodUs = 167'000;
+
+template <typename Percent>
+nvmlReturn_t GetEngine(const char* function, nvmlDevice_t device, unsigned int* utilization,
+                       unsigned int* period, Percent&& percent) {
+  return ReadDevice(DeviceCall{function, device, NotNull(utilization, period)},
+                    [&](const Gpu& gpu) {
+                      *utilization = percent(gpu.Measure());
+                      *period = kSamplingPeriodUs;
+                      return NVML_SUCCESS;
+                    });
+}
+
+}  // namespace
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device,
+                                                       nvmlUtilization_t* utilization) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(utilization)}, [&](const Gpu& gpu) {
+    // With MIG on, utilisation is not told for the whole GPU.
+    if (gpu.state.settings.mig_current != 0) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    const layout::Readings readings = gpu.Measure();
+    *utilization = {.gpu = readings.gpu_percent, .memory = readings.memory_percent};
+    return NVML_SUCCESS;
+  });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderUtilization(nvmlDevice_t device,
+                                                         unsigned int* utilization,
+                                                         unsigned int* samplingPeriodUs) {
+  return GetEngine(__func__, device, utilization, samplingPeriodUs,
+                   [](const layout::Readings& readings) { return readings.encoder_percent; });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetDecoderUtilization(nvmlDevice_t device,
+                                                         unsigned int* utilization,
+                                                         unsigned int* samplingPeriodUs) {
+  return GetEngine(__func__, device, utilization, samplingPeriodUs,
+                   [](const layout::Readings& readings) { return readings.decoder_percent; });
+}
+// The model has no load for the JPEG and optical flow engines.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetJpgUtilization(nvmlDevice_t device, unsigned int* utilization,
+                                                     unsigned int* samplingPeriodUs) {
+  return GetEngine(__func__, device, utilization, samplingPeriodUs,
+                   [](const layout::Readings&) { return 0U; });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetOfaUtilization(nvmlDevice_t device, unsigned int* utilization,
+                                                     unsigned int* samplingPeriodUs) {
+  return GetEngine(__func__, device, utilization, samplingPeriodUs,
+                   [](const layout::Readings&) { return 0U; });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderStats(nvmlDevice_t device, unsigned int* sessionCount,
+                                                   unsigned int* averageFps,
+                                                   unsigned int* averageLatency) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(sessionCount, averageFps, averageLatency)},
+                    [&](const Gpu&) {
+                      *sessionCount = *averageFps = *averageLatency = 0;
+                      return NVML_SUCCESS;
+                    });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderSessions(nvmlDevice_t device,
+                                                      unsigned int* sessionCount,
+                                                      nvmlEncoderSessionInfo_t*) {
+  return Get(DeviceCall{__func__, device}, sessionCount, [](const Gpu&) { return 0; });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetFBCStats(nvmlDevice_t device, nvmlFBCStats_t* fbcStats) {
+  return Get(DeviceCall{__func__, device}, fbcStats, [](const Gpu&) { return nvmlFBCStats_t{}; });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetFBCSessions(nvmlDevice_t device, unsigned int* sessionCount,
+                                                  nvmlFBCSessionInfo_t*) {
+  return Get(DeviceCall{__func__, device}, sessionCount, [](const Gpu&) { return 0; });
+}
+
+}  // namespace assay::fakegpu::nvml
