@@ -1,0 +1,95 @@
+#include "conformance/lab/claim.h"
+
+#include <utility>
+
+namespace assay::conformance {
+namespace {
+
+using api::resource::ResourceClaim;
+
+api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
+  api::resource::DeviceRequest request;
+  request.name = options.name;
+  const auto count = static_cast<std::int64_t>(options.devices.size());
+  // An allocation without devices is what allocation mode All gives where nothing matches.
+  const std::string mode = count == 0 ? "All" : "ExactCount";
+  if (options.subrequest.empty()) {
+    request.exactly.emplace();
+    request.exactly->device_class_name = std::string(kDeviceClass);
+    request.exactly->allocation_mode = mode;
+    request.exactly->count = count;
+    if (options.admin_access) {
+      request.exactly->admin_access = true;
+    }
+  } else {
+    api::resource::DeviceSubRequest alternative;
+    alternative.name = options.subrequest;
+    alternative.device_class_name = std::string(kDeviceClass);
+    alternative.allocation_mode = mode;
+    alternative.count = count;
+    request.first_available.push_back(std::move(alternative));
+  }
+  return request;
+}
+
+api::resource::DeviceAllocationConfiguration ConfigOf(const ConfigOptions& options,
+                                                      const std::string& driver) {
+  api::resource::DeviceAllocationConfiguration config;
+  config.source = options.source;
+  config.requests = options.requests;
+  config.opaque.emplace();
+  config.opaque->driver = options.driver.empty() ? driver : options.driver;
+  config.opaque->parameters.json = options.parameters;
+  return config;
+}
+
+}  // namespace
+
+Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
+  const std::string& driver = lab.profile().driver;
+  ResourceClaim claim;
+  claim.metadata.namespace_ = options.namespace_;
+  claim.metadata.name = options.name;
+  claim.metadata.finalizers = options.finalizers;
+  for (const RequestOptions& request : options.requests) {
+    claim.spec.devices.requests.push_back(SpecOf(request));
+  }
+  ASSAY_ASSIGN_OR_RETURN(ResourceClaim created, lab.admin().Create(std::move(claim)));
+  if (!options.allocated) {
+    return created;
+  }
+  api::resource::AllocationResult& allocation = created.status.allocation.emplace();
+  for (const RequestOptions& request : options.requests) {
+    for (const DeviceRef& device : request.devices) {
+      api::resource::DeviceRequestAllocationResult result;
+      result.request =
+          request.subrequest.empty() ? request.name : request.name + "/" + request.subrequest;
+      result.driver = device.driver.empty() ? driver : device.driver;
+      result.pool = device.pool;
+      result.device = device.name;
+      if (request.admin_access) {
+        result.admin_access = true;
+      }
+      allocation.devices.results.push_back(std::move(result));
+    }
+  }
+  if (options.profile_config && !lab.profile().config.empty()) {
+    allocation.devices.config.push_back(ConfigOf({.parameters = lab.profile().config}, driver));
+  }
+  for (const ConfigOptions& config : options.configs) {
+    allocation.devices.config.push_back(ConfigOf(config, driver));
+  }
+  for (int pod = 0; pod < options.pods; ++pod) {
+    created.status.reserved_for.push_back(
+        {.resource = "pods", .name = "pod-" + std::to_string(pod), .uid = lab.NewUid()});
+  }
+  return lab.admin().UpdateStatus(std::move(created));
+}
+
+controlplane::node::ClaimReference ReferenceTo(const ResourceClaim& claim) {
+  return {.namespace_ = claim.metadata.namespace_,
+          .name = claim.metadata.name,
+          .uid = claim.metadata.uid};
+}
+
+}  // namespace assay::conformance

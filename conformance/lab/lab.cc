@@ -1,0 +1,289 @@
+#include "conformance/lab/lab.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <system_error>
+#include <utility>
+
+#include "api/core/types.h"
+#include "base/file.h"
+#include "conformance/testee/environment.h"
+#include "fakegpu/control/control.h"
+
+namespace assay::conformance {
+namespace {
+
+using api::resource::ResourceSlice;
+using controlplane::apiserver::User;
+
+constexpr std::string_view kServiceAccount = "dra-driver";
+
+// Every pool has all slices of its newest generation.
+bool PoolsAreComplete(const std::vector<ResourceSlice>& slices) {
+  struct Pool {
+    std::int64_t generation = -1;
+    std::int64_t expected = 0;
+    std::int64_t found = 0;
+  };
+  std::map<std::string, Pool> pools;
+  for (const ResourceSlice& slice : slices) {
+    Pool& pool = pools[slice.spec.pool.name];
+    if (slice.spec.pool.generation > pool.generation) {
+      pool = {.generation = slice.spec.pool.generation,
+              .expected = slice.spec.pool.resource_slice_count,
+              .found = 0};
+    }
+    pool.found += slice.spec.pool.generation == pool.generation ? 1 : 0;
+  }
+  return !pools.empty() && std::ranges::all_of(pools, [](const auto& each) {
+    return each.second.found == each.second.expected;
+  });
+}
+
+// The library lies beside the programs, built or installed.
+std::string NvmlLibrary(const std::filesystem::path& bin_directory) {
+  const std::filesystem::path prefix = bin_directory.parent_path();
+  for (const char* place : {"lib", "lib/assay", "lib64", "lib/x86_64-linux-gnu", "fakegpu/nvml"}) {
+    std::filesystem::path library = prefix / place / "libnvidia-ml.so.1";
+    if (std::filesystem::exists(library)) {
+      return library.string();
+    }
+  }
+  return (prefix / "lib/libnvidia-ml.so.1").string();
+}
+
+Status MakeDirectories(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return error ? ErrnoError(error.value(), path.string()) : OkStatus();
+}
+
+}  // namespace
+
+FileSnapshot SnapshotFiles(const std::filesystem::path& directory) {
+  FileSnapshot files;
+  std::error_code error;
+  for (auto entry = std::filesystem::recursive_directory_iterator(directory, error);
+       !error && entry != std::filesystem::recursive_directory_iterator(); entry.increment(error)) {
+    std::error_code type_error;
+    if (entry->is_regular_file(type_error)) {
+      // A file that goes away meanwhile is left out.
+      if (Result<std::string> text = ReadFile(entry->path()); text.ok()) {
+        files[entry->path().lexically_relative(directory).string()] = *std::move(text);
+      }
+    }
+  }
+  return files;
+}
+
+Lab::Lab(LabOptions options, TempDir root) : options_(std::move(options)), root_(std::move(root)) {}
+
+Lab::~Lab() {
+  driver_.reset();
+  hooks_.reset();
+}
+
+Result<std::unique_ptr<Lab>> Lab::Open(LabOptions options) {
+  ASSAY_ASSIGN_OR_RETURN(TempDir root, TempDir::Create("assay"));
+  std::unique_ptr<Lab> lab(new Lab(std::move(options), std::move(root)));
+  ASSAY_RETURN_IF_ERROR(lab->SetUp());
+  return lab;
+}
+
+Status Lab::SetUp() {
+  directories_.root = root_.path();
+  directories_.kubelet = root_ / "kubelet";
+  directories_.plugins = directories_.kubelet / "plugins";
+  directories_.registry = directories_.kubelet / "plugins_registry";
+  directories_.cdi = root_ / "cdi";
+  directories_.state = root_ / "state";
+  for (const auto& directory : {directories_.plugins, directories_.registry, directories_.cdi,
+                                directories_.state, root_ / "cluster"}) {
+    ASSAY_RETURN_IF_ERROR(MakeDirectories(directory));
+  }
+  ASSAY_RETURN_IF_ERROR(SetUpCluster());
+  return SetUpFakeGpus();
+}
+
+Status Lab::SetUpCluster() {
+  // The suites allocate claims themselves: controllers would take reservations for pods that do
+  // not exist back again.
+  ASSAY_ASSIGN_OR_RETURN(
+      cluster_, controlplane::Cluster::Start({.directory = root_ / "cluster",
+                                              .namespaces = {"default", std::string(kNamespace)},
+                                              .garbage_collector = false,
+                                              .claim_controller = false,
+                                              .scheduler = false,
+                                              .eviction_controller = false}));
+  ASSAY_ASSIGN_OR_RETURN(const api::core::Node node,
+                         cluster_->AddNode({.name = std::string(kNodeName)}));
+  node_uid_ = node.metadata.uid;
+  const User user =
+      User::ServiceAccount("kube-system", std::string(kServiceAccount), std::string(kNodeName));
+  driver_user_ = user.name;
+  api_server().authorizer().GrantDriver(user.name, options_.profile.Declares("device-status"));
+  ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
+
+  api::resource::DeviceClass device_class;
+  device_class.metadata.name = std::string(kDeviceClass);
+  api::resource::DeviceSelector selector;
+  selector.cel.emplace();
+  selector.cel->expression = options_.profile.selector.empty()
+                                 ? "device.driver == \"" + options_.profile.driver + "\""
+                                 : options_.profile.selector;
+  device_class.spec.selectors.push_back(std::move(selector));
+  return admin().Create(std::move(device_class)).status().WithContext("claims.selector");
+}
+
+Status Lab::SetUpFakeGpus() {
+  const Variables variables = VariablesFor(NewUid());
+  auto commands = CommandHooks(options_.profile, variables, *options_.spawner);
+  if (options_.profile.fakegpu.empty()) {
+    hooks_ = std::move(commands);
+    return OkStatus();
+  }
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, Expand(options_.profile.fakegpu, variables));
+  const std::filesystem::path node_file = options_.profile.file.parent_path() / text;
+  const std::filesystem::path state = variables.at("FAKEGPU_STATE");
+  ASSAY_RETURN_IF_ERROR(fakegpu::control::Node::Create(state, node_file).status());
+  ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
+  return OkStatus();
+}
+
+Variables Lab::VariablesFor(const std::string& instance) const {
+  return {{"KUBECONFIG", driver_kubeconfig_.string()},
+          {"NODE_NAME", std::string(kNodeName)},
+          {"KUBELET_ROOT", directories_.kubelet.string()},
+          {"PLUGINS_DIR", directories_.plugins.string()},
+          {"REGISTRY_DIR", directories_.registry.string()},
+          {"CDI_DIR", directories_.cdi.string()},
+          {"STATE_DIR", directories_.state.string()},
+          {"DRIVER_NAME", options_.profile.driver},
+          {"INSTANCE", instance},
+          {"FAKEGPU_STATE", (root_.path() / "fakegpu" / "state").string()},
+          {"NVML_LIBRARY", NvmlLibrary(options_.bin_directory)},
+          {"PROFILE_DIR", options_.profile.file.parent_path().string()},
+          {"BIN_DIR", options_.bin_directory.string()}};
+}
+
+std::filesystem::path Lab::data_directory() const {
+  return Expand(options_.profile.data_directory, VariablesFor("")).value_or("");
+}
+
+std::vector<std::filesystem::path> Lab::state_files() const {
+  const auto files = Expand(options_.profile.state_files, VariablesFor("")).value_or({});
+  return {files.begin(), files.end()};
+}
+
+std::string Lab::NewUid() {
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "a55a0000-0000-4000-8000-%012llx",
+                static_cast<unsigned long long>(next_uid_++));
+  return text.data();
+}
+
+Result<std::vector<ResourceSlice>> Lab::Slices() {
+  return admin().List<ResourceSlice>({.field_selector = "spec.driver=" + options_.profile.driver});
+}
+
+Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options) {
+  const Profile& profile = options_.profile;
+  const std::string instance = options.instance.empty() ? NewUid() : options.instance;
+  const Variables variables = VariablesFor(instance);
+  ProcessOptions process{.argv = {}, .env = InheritedEnvironment()};
+  ASSAY_ASSIGN_OR_RETURN(process.argv, Expand(profile.start, variables));
+  for (const auto& [key, value] : profile.env) {
+    ASSAY_ASSIGN_OR_RETURN(process.env[key], Expand(value, variables));
+  }
+  for (const auto& [key, value] : options.env) {
+    process.env[key] = value;
+  }
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> made,
+                         Expand(profile.directories, variables));
+  for (const std::string& directory : made) {
+    ASSAY_RETURN_IF_ERROR(MakeDirectories(directory));
+  }
+  Sockets known = SocketsIn(directories_.registry);
+  ASSAY_ASSIGN_OR_RETURN(std::unique_ptr<Process> started, options_.spawner->Spawn(process));
+  auto driver = std::make_unique<Driver>(std::move(started), directories_.registry,
+                                         std::move(known), instance);
+  if (!options_.log_directory.empty()) {
+    driver->KeepLog(options_.log_directory / ("driver-" + std::to_string(++starts_) + ".log"));
+  }
+  if (options.until == DriverOptions::Until::kStarted) {
+    return driver;
+  }
+  ASSAY_RETURN_IF_ERROR(driver->Register(profile.driver, profile.ready_timeout));
+  if (options.until == DriverOptions::Until::kPublished) {
+    api::client::BlockingClient waiter(admin().client(), profile.ready_timeout);
+    const auto slices = waiter.WaitForList<ResourceSlice>(
+        {.field_selector = "spec.driver=" + profile.driver}, PoolsAreComplete);
+    if (!slices.ok()) {
+      return slices.status().WithContext(
+          "the driver registered, but published no complete pool; it " + driver->Describe());
+    }
+  }
+  return driver;
+}
+
+Result<Driver*> Lab::EnsureDriver(const DriverOptions& options) {
+  if (driver_ != nullptr && driver_->registered() && driver_->process().running()) {
+    return driver_.get();
+  }
+  if (failed_starts_ >= kMaxFailedStarts) {
+    return *last_start_error_;
+  }
+  driver_.reset();
+  Result<std::unique_ptr<Driver>> started = StartInstance(options);
+  if (!started.ok()) {
+    ++failed_starts_;
+    last_start_error_ = started.status();
+    return started.status();
+  }
+  failed_starts_ = 0;
+  driver_ = *std::move(started);
+  return driver_.get();
+}
+
+Result<Driver*> Lab::Restart() {
+  DriverOptions options;
+  if (driver_ != nullptr) {
+    options.instance = driver_->instance();
+    (void)driver_->Terminate(options_.profile.stop_timeout);
+    driver_.reset();
+  }
+  return EnsureDriver(options);
+}
+
+Result<Driver*> Lab::KillAndRestart() {
+  DriverOptions options;
+  if (driver_ != nullptr) {
+    options.instance = driver_->instance();
+    driver_.reset();
+  }
+  return EnsureDriver(options);
+}
+
+void Lab::Reset() {
+  driver_.reset();
+  api_server().faults().Clear();
+  for (const auto& directory :
+       {directories_.plugins, directories_.registry, directories_.cdi, directories_.state}) {
+    std::error_code error;
+    std::filesystem::remove_all(directory, error);
+    (void)MakeDirectories(directory).ok();
+  }
+  // Best effort: what is left shows in the next case.
+  (void)admin()
+      .DeleteCollection(api::KindOf<ResourceSlice>(),
+                        {.field_selector = "spec.driver=" + options_.profile.driver})
+      .ok();
+  (void)admin()
+      .DeleteCollection(api::KindOf<api::resource::ResourceClaim>(),
+                        {.namespace_ = std::string(kNamespace)})
+      .ok();
+}
+
+}  // namespace assay::conformance

@@ -1,0 +1,135 @@
+// Lab: the place in which one driver is certified: a cluster, a node's directories, fake GPUs where
+// the profile asks for them, and the driver itself. It plays the kubelet towards the driver, as far
+// as a suite wants it to.
+//
+// Everything lies below one temporary directory and listens on sockets in it or on ports that the
+// system chooses, so that any number of labs work side by side.
+//
+//   ASSAY_ASSIGN_OR_RETURN(auto lab, Lab::Open({.profile = profile, .spawner = spawner.get()}));
+//   ASSAY_ASSIGN_OR_RETURN(Driver* driver, lab->EnsureDriver());
+//   driver->service().Prepare({claim.reference()});
+//
+// Not thread-safe; one per certification.
+#ifndef ASSAY_CONFORMANCE_LAB_LAB_H_
+#define ASSAY_CONFORMANCE_LAB_LAB_H_
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "api/client/blocking_client.h"
+#include "api/resource/types.h"
+#include "base/result.h"
+#include "base/temp_dir.h"
+#include "conformance/lab/driver.h"
+#include "conformance/testee/device_hooks.h"
+#include "conformance/testee/profile.h"
+#include "conformance/testee/spawner.h"
+#include "controlplane/cluster.h"
+#include "controlplane/node/driver_connection.h"
+
+namespace assay::conformance {
+
+inline constexpr std::string_view kNodeName = "assay-node";
+inline constexpr std::string_view kNamespace = "assay";
+inline constexpr std::string_view kDeviceClass = "assay.certified";
+
+// The node's directories, as a kubelet and a runtime have them.
+struct Directories {
+  std::filesystem::path root;
+  std::filesystem::path kubelet;
+  std::filesystem::path plugins;
+  std::filesystem::path registry;
+  std::filesystem::path cdi;
+  std::filesystem::path state;
+};
+
+// Files below a directory by relative path, with their contents; sockets and directories left out.
+using FileSnapshot = std::map<std::string, std::string>;
+FileSnapshot SnapshotFiles(const std::filesystem::path& directory);
+
+struct LabOptions {
+  Profile profile;
+  Spawner* spawner = nullptr;  // Outlives the lab.
+  // Where the driver's output is kept; empty: nowhere.
+  std::filesystem::path log_directory;
+  std::filesystem::path bin_directory;  // ${BIN_DIR}
+};
+
+class Lab {
+ public:
+  // kFailedPrecondition, kInvalidArgument for set-up trouble; the driver is not started yet.
+  static Result<std::unique_ptr<Lab>> Open(LabOptions options);
+  ~Lab();
+  Lab(const Lab&) = delete;
+  Lab& operator=(const Lab&) = delete;
+
+  const Profile& profile() const { return options_.profile; }
+  const Directories& directories() const { return directories_; }
+  // The driver's own directory: sockets, checkpoint.
+  std::filesystem::path data_directory() const;
+  std::vector<std::filesystem::path> state_files() const;
+  controlplane::Cluster& cluster() { return *cluster_; }
+  controlplane::apiserver::Server& api_server() { return cluster_->api_server(); }
+  api::client::BlockingClient& admin() { return cluster_->admin(); }
+  DeviceHooks& hooks() { return *hooks_; }
+  // The user that the driver authenticates as.
+  const std::string& driver_user() const { return driver_user_; }
+  const std::string& node_uid() const { return node_uid_; }
+
+  // The driver, started, registered and with its slices published, unless it is so already. The
+  // error says which step failed, with the end of the driver's output. After kMaxFailedStarts in a
+  // row the lab gives up and answers the last error at once.
+  static constexpr int kMaxFailedStarts = 2;
+  Result<Driver*> EnsureDriver(const DriverOptions& options = {});
+  // The driver as it is; null if none was started or the last was discarded.
+  Driver* driver() { return driver_.get(); }
+  // One more instance beside the first, or in its place.
+  Result<std::unique_ptr<Driver>> StartInstance(const DriverOptions& options = {});
+  // Makes `driver` the lab's.
+  void Adopt(std::unique_ptr<Driver> driver) { driver_ = std::move(driver); }
+  // SIGTERM, and SIGKILL to the tree after the profile's stop timeout; then a new start with the
+  // same ${INSTANCE}, as a container restarts within its pod.
+  Result<Driver*> Restart();
+  // The same with SIGKILL alone.
+  Result<Driver*> KillAndRestart();
+  // Ends the driver and forgets what it left: files, slices, claims. For after a failure.
+  void Reset();
+
+  // What `${...}` stands for, for the instance with this UID.
+  Variables VariablesFor(const std::string& instance) const;
+  // The driver's slices of this node.
+  Result<std::vector<api::resource::ResourceSlice>> Slices();
+
+  // Spreads UIDs of things that only this lab knows of, such as pods: "0000...-<n>".
+  std::string NewUid();
+
+ private:
+  explicit Lab(LabOptions options, TempDir root);
+  Status SetUp();
+  Status SetUpCluster();
+  Status SetUpFakeGpus();
+
+  LabOptions options_;
+  TempDir root_;
+  Directories directories_;
+  std::unique_ptr<controlplane::Cluster> cluster_;
+  std::filesystem::path driver_kubeconfig_;
+  std::string driver_user_;
+  std::string node_uid_;
+  std::unique_ptr<DeviceHooks> hooks_;
+  std::unique_ptr<Driver> driver_;
+  std::optional<Status> last_start_error_;
+  int starts_ = 0;
+  int failed_starts_ = 0;
+  std::uint64_t next_uid_ = 1;
+};
+
+}  // namespace assay::conformance
+
+#endif  // ASSAY_CONFORMANCE_LAB_LAB_H_

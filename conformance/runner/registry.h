@@ -1,0 +1,56 @@
+// Which case decides which rules. A suite states it on the line above each test:
+//
+//   DECIDES("PREP-01", "PREP-02");
+//   TEST_F(Prepare, AnswersTheSameDevicesAgain) { ... }
+//
+// The statement belongs to the next test of its file. All rules of one case apply under the same
+// feature, or under none.
+//
+// Not thread-safe: filled before main, read after.
+#ifndef ASSAY_CONFORMANCE_RUNNER_REGISTRY_H_
+#define ASSAY_CONFORMANCE_RUNNER_REGISTRY_H_
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "conformance/rules/rules.h"
+#include "conformance/verdict/verdict.h"
+
+namespace assay::conformance {
+
+struct CaseInfo {
+  std::string suite;
+  std::string name;
+  std::string file;  // From the repository's root.
+  int line = 0;
+  std::vector<std::string> rules;
+  std::string feature;  // Must be declared for the case to apply; empty: always applies.
+
+  std::string FullName() const { return suite + "." + name; }
+};
+
+// Every case of the program, in the order in which they run. An error names a case without rules,
+// rules without a case, a rule that does not exist, or a mixture of features.
+Result<std::vector<CaseInfo>> AllCases(const RuleSet& rules);
+
+DecidedRules RulesDecidedBy(const std::vector<CaseInfo>& cases);
+
+// The GoogleTest filter for `filter`: patterns separated by ':', each of a case ("Prepare.*"), of a
+// suite, or of a rule or area ("PREP-01", "PREP-*", "PREP"). kInvalidArgument names a pattern that
+// selects nothing.
+Result<std::string> SelectCases(const std::vector<CaseInfo>& cases, const std::string& filter);
+
+// For DECIDES.
+bool RegisterDecides(const char* file, int line, std::initializer_list<const char*> rules);
+
+}  // namespace assay::conformance
+
+#define ASSAY_INTERNAL_DECIDES_NAME(line) assay_decides_##line
+#define ASSAY_INTERNAL_DECIDES(line, ...)                                \
+  [[maybe_unused]] static const bool ASSAY_INTERNAL_DECIDES_NAME(line) = \
+      ::assay::conformance::RegisterDecides(__FILE__, line, {__VA_ARGS__})
+#define DECIDES(...) ASSAY_INTERNAL_DECIDES(__LINE__, __VA_ARGS__)
+
+#endif  // ASSAY_CONFORMANCE_RUNNER_REGISTRY_H_
