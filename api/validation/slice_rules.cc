@@ -583,7 +583,7 @@ FieldErrors ValidatePoolRequestSpec(const resource::ResourcePoolStatusRequestSpe
     errors.push_back(Required(limit));
   } else {
     if (*spec.limit > kMaxLimit) {
-      errors.push_back(Invalid(limit, *spec.limit,
+      errors.push_back(Invalid(limit, std::int64_t{*spec.limit},
                                "must be less than or equal to " + std::to_string(kMaxLimit)));
     }
     Append(errors, ValidateAtLeast(*spec.limit, 1, limit));
