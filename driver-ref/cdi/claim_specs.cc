@@ -1,0 +1,207 @@
+#include "driver-ref/cdi/claim_specs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <system_error>
+
+#include "base/file.h"
+#include "driver-ref/mutants.h"
+
+namespace assay::driver_ref::cdi {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// The oldest version that has host paths and names that start with a digit.
+constexpr std::string_view kVersion = "0.5.0";
+constexpr int kNvidiaMajor = 195;
+constexpr std::string_view kClass = "claim";
+constexpr std::string_view kExtension = ".json";
+
+// What every process that uses NVML or CUDA opens besides its GPUs. The numbers of the uvm nodes
+// are the kernel's choice: the runtime asks the host.
+struct ControlNode {
+  std::string_view name;
+  std::optional<int> minor;
+};
+constexpr std::array<ControlNode, 3> kControlNodes = {{
+    {.name = "nvidiactl", .minor = 255},
+    {.name = "nvidia-uvm", .minor = std::nullopt},
+    {.name = "nvidia-uvm-tools", .minor = std::nullopt},
+}};
+
+bool IsDeviceNode(const std::filesystem::path& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 && (S_ISCHR(info.st_mode) || S_ISBLK(info.st_mode));
+}
+
+Json DeviceNode(const std::string& name, const std::filesystem::path& dev_root) {
+  Json node = {{"path", "/dev/" + name}};
+  if (dev_root != "/dev") {
+    node["hostPath"] = (dev_root / name).string();
+  }
+  return node;
+}
+
+Json NumberedNode(const std::string& name, int minor, const std::filesystem::path& dev_root) {
+  Json node = DeviceNode(name, dev_root);
+  node["type"] = "c";
+  node["major"] = kNvidiaMajor;
+  node["minor"] = minor;
+  node["permissions"] = "rw";
+  return node;
+}
+
+// As WriteFileAtomically, but with a temporary file whose name follows from the target's, so that
+// what a crash leaves behind in a directory that is not ours is found again.
+Status Replace(const std::filesystem::path& path, const std::filesystem::path& temporary,
+               const std::string& text) {
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    return ErrnoError(errno, "creating " + temporary.string());
+  }
+  const ssize_t written = ::write(fd, text.data(), text.size());
+  const bool whole = written == static_cast<ssize_t>(text.size());
+  const int error = whole && ::fchmod(fd, 0644) == 0 && ::fsync(fd) == 0 ? 0
+                    : written >= 0 && !whole                             ? ENOSPC
+                                                                         : errno;
+  ::close(fd);
+  if (error != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int reason = error != 0 ? error : errno;
+    ::unlink(temporary.c_str());
+    return ErrnoError(reason, "writing " + path.string());
+  }
+  return OkStatus();
+}
+
+Status RemoveFile(const std::filesystem::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
+    return ErrnoError(errno, "removing " + path.string());
+  }
+  return OkStatus();
+}
+
+}  // namespace
+
+std::string ClaimSpecs::DeviceId(const std::string& uid, const std::string& device) const {
+  const std::string owner = mutants::Is("shared-names") ? "" : uid + "-";
+  return options_.driver_name + "/" + std::string(kClass) + "=" + owner + device;
+}
+
+std::string ClaimSpecs::FileName(const std::string& uid) const {
+  return options_.driver_name + "-" + std::string(kClass) + "_" + uid + std::string(kExtension);
+}
+
+std::filesystem::path ClaimSpecs::Temporary(const std::string& uid) const {
+  return options_.cdi_root / ("." + FileName(uid) + ".tmp");
+}
+
+std::string ClaimSpecs::Format(const std::string& uid,
+                               const std::vector<DeviceEdits>& devices) const {
+  Json spec = {{"cdiVersion", kVersion},
+               {"kind", options_.driver_name + "/" + std::string(kClass)},
+               {"devices", Json::array()}};
+  for (const DeviceEdits& device : devices) {
+    Json edits = Json::object();
+    if (!mutants::Is("empty-edits")) {
+      edits["deviceNodes"].push_back(NumberedNode("nvidia" + std::to_string(device.minor),
+                                                  static_cast<int>(device.minor),
+                                                  options_.dev_root));
+    }
+    const std::string id = DeviceId(uid, device.device);
+    spec["devices"].push_back(
+        {{"name", id.substr(id.find('=') + 1)}, {"containerEdits", std::move(edits)}});
+  }
+
+  Json common = Json::object();
+  // Keeps NVIDIA's own container runtime from adding every GPU of the node.
+  common["env"].push_back("NVIDIA_VISIBLE_DEVICES=void");
+  for (const ControlNode& node : kControlNodes) {
+    const std::string name(node.name);
+    if (IsDeviceNode(options_.dev_root / name)) {
+      common["deviceNodes"].push_back(node.minor
+                                          ? NumberedNode(name, *node.minor, options_.dev_root)
+                                          : DeviceNode(name, options_.dev_root));
+    }
+  }
+  if (!options_.nvml_library.empty()) {
+    common["mounts"].push_back({{"hostPath", options_.nvml_library.string()},
+                                {"containerPath", "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"},
+                                {"options", {"ro", "nosuid", "nodev", "bind"}}});
+  }
+  spec["containerEdits"] = std::move(common);
+  return spec.dump(2) + "\n";
+}
+
+Status ClaimSpecs::Write(const std::string& uid, const std::vector<DeviceEdits>& devices) const {
+  if (devices.empty()) {
+    return Remove(uid);
+  }
+  const std::string text = Format(uid, devices);
+  const std::filesystem::path path = options_.cdi_root / FileName(uid);
+  if (const Result<std::string> present = ReadFile(path); present.ok() && *present == text) {
+    return OkStatus();
+  }
+  std::error_code error;
+  std::filesystem::create_directories(options_.cdi_root, error);
+  if (error) {
+    return ErrnoError(error.value(), "creating " + options_.cdi_root.string());
+  }
+  return Replace(path, Temporary(uid), text);
+}
+
+Status ClaimSpecs::Remove(const std::string& uid) const {
+  ASSAY_RETURN_IF_ERROR(RemoveFile(options_.cdi_root / FileName(uid)));
+  return RemoveFile(Temporary(uid));
+}
+
+Result<std::vector<std::string>> ClaimSpecs::Claims() const {
+  const std::string prefix = FileName("").substr(0, FileName("").size() - kExtension.size());
+  std::set<std::string> uids;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(options_.cdi_root, error), end; !error && it != end;
+       it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (name.starts_with("." + prefix) && name.ends_with(".tmp")) {
+      name = name.substr(1, name.size() - 5);
+    }
+    if (name.starts_with(prefix) && name.ends_with(kExtension)) {
+      uids.insert(name.substr(prefix.size(), name.size() - prefix.size() - kExtension.size()));
+    }
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return ErrnoError(error.value(), "reading " + options_.cdi_root.string());
+  }
+  return std::vector<std::string>(uids.begin(), uids.end());
+}
+
+Result<std::vector<std::string>> ClaimSpecs::DevicesOf(const std::string& uid) const {
+  const std::filesystem::path path = options_.cdi_root / FileName(uid);
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(path));
+  const Json spec = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const auto devices = spec.is_object() ? spec.find("devices") : spec.end();
+  if (!spec.is_object() || devices == spec.end() || !devices->is_array()) {
+    return InvalidArgumentError(path.string() + " is no CDI spec");
+  }
+  std::vector<std::string> names;
+  for (const Json& device : *devices) {
+    const auto name = device.is_object() ? device.find("name") : device.end();
+    if (!device.is_object() || name == device.end() || !name->is_string() ||
+        !name->get_ref<const std::string&>().starts_with(uid + "-")) {
+      return InvalidArgumentError(path.string() + ": a device is not named after the claim");
+    }
+    names.push_back(name->get_ref<const std::string&>().substr(uid.size() + 1));
+  }
+  return names;
+}
+
+}  // namespace assay::driver_ref::cdi

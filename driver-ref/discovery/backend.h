@@ -1,0 +1,62 @@
+// Backend: where the driver learns of its GPUs. One implementation over NVML (driver-ref/nvml/); a
+// test's is a fake.
+//
+// Implementations are thread-safe; WaitForXid is for one thread.
+#ifndef ASSAY_DRIVER_REF_DISCOVERY_BACKEND_H_
+#define ASSAY_DRIVER_REF_DISCOVERY_BACKEND_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace assay::driver_ref::discovery {
+
+// One GPU as the hardware tells of itself. What it does not tell is empty.
+struct Gpu {
+  std::string uuid;         // "GPU-8c2e1f2a-..."
+  std::uint32_t minor = 0;  // Of /dev/nvidia<minor>.
+  std::string model;
+  std::string brand;
+  std::string architecture;
+  std::string compute_capability;  // "9.0"
+  std::string pci_bus_id;          // "0000:1b:00.0", as sysfs writes it.
+  std::uint64_t memory_bytes = 0;
+
+  // What it needs before it can be used, empty if nothing: "lost", "reset", "reboot", "drain".
+  std::string needs;
+
+  friend bool operator==(const Gpu&, const Gpu&) = default;
+};
+
+struct Inventory {
+  std::string driver_version;  // "580.95.05"
+  std::string cuda_version;    // "13.0"
+  std::vector<Gpu> gpus;       // By UUID.
+
+  friend bool operator==(const Inventory&, const Inventory&) = default;
+};
+
+// An error that the hardware reported on its own.
+struct XidEvent {
+  std::string uuid;
+  std::uint64_t xid = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // Everything there is now. kUnavailable while the hardware's driver is not there.
+  virtual Result<Inventory> Discover() = 0;
+
+  // The next error, or nothing after `timeout`.
+  virtual Result<std::optional<XidEvent>> WaitForXid(Duration timeout) = 0;
+};
+
+}  // namespace assay::driver_ref::discovery
+
+#endif  // ASSAY_DRIVER_REF_DISCOVERY_BACKEND_H_

@@ -1,0 +1,56 @@
+#include "driver-ref/mutants.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/check.h"
+
+namespace assay::driver_ref::mutants {
+
+#ifdef ASSAY_MUTANTS
+namespace {
+
+constexpr Mutant kAll[] = {
+    // Registration.
+    {"wrong-plugin-type", "REG-05", "registers as a DevicePlugin"},
+    {"oldest-version-first", "REG-13", "lists v1beta1 before v1"},
+    {"refuses-notification", "REG-17", "answers NotifyRegistrationStatus with an error"},
+    // NodePrepareResources.
+    {"prepare-appends", "PREP-01", "a repeated Prepare answers every device once more"},
+    {"foreign-devices", "PREP-17", "does not look at the driver of an allocation result"},
+    {"keeps-subrequest", "PREP-23", "answers \"request/subrequest\" as the request's name"},
+    {"first-device-again", "PREP-32", "prepares the claim's first device for every result"},
+    {"no-overlap-check", "PREP-45", "hands a device out that another claim holds"},
+    // NodeUnprepareResources.
+    {"forgets-unknown-claims", "UNPR-02", "answers an unknown claim with an error"},
+    {"unprepare-asks-api", "UNPR-03", "fails when the claim is gone from the API server"},
+    {"keeps-spec", "UNPR-09", "leaves the claim's CDI spec behind"},
+    // Checkpoint.
+    {"state-in-memory", "CKPT-02", "keeps no state on disk"},
+    {"corrupt-is-fatal", "CKPT-06", "ends when a state file cannot be read"},
+    {"trusts-checkpoint", "CKPT-09", "does not write a CDI spec that is gone again"},
+    // CDI.
+    {"empty-edits", "CDI-06", "writes devices without container edits"},
+    {"shared-names", "CDI-07", "names CDI devices without the claim"},
+    // ResourceSlices.
+    {"no-owner", "SLICE-04", "publishes slices without owner reference"},
+    {"names-by-index", "SLICE-16", "names devices by their index"},
+    {"attribute-too-long", "SLICE-22", "publishes strings as long as they come"},
+    {"publishes-once", "SLICE-34", "does not bring a deleted slice back"},
+};
+
+}  // namespace
+
+std::span<const Mutant> All() { return kAll; }
+
+bool Is(std::string_view name) {
+  static const char* const kChosen = std::getenv("ASSAY_MUTANT");
+  ASSAY_CHECK(std::ranges::find(kAll, name, &Mutant::name) != std::end(kAll))
+      << "mutant " << name << " is not in the table";
+  return kChosen != nullptr && name == kChosen;
+}
+#else
+std::span<const Mutant> All() { return {}; }
+#endif
+
+}  // namespace assay::driver_ref::mutants

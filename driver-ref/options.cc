@@ -1,0 +1,133 @@
+#include "driver-ref/options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+
+namespace assay::driver_ref {
+namespace {
+
+constexpr const char* kDescription =
+    R"(A DRA driver for NVIDIA GPUs: the reference driver of Assay, kubelet plugin part.
+
+It finds the node's GPUs with NVML, publishes them as a ResourceSlice, and on the kubelet's request
+prepares claims: it writes a CDI spec that gives a container just the claim's GPUs. A GPU that needs
+attention gets a taint (<driver>/unhealthy) and is reported as UNHEALTHY.
+
+Needs: get resourceclaims, get nodes, all verbs on resourceslices of its own node.)";
+
+constexpr const char* kFooter = R"help(
+Example, on a node with the kubelet's usual directories:
+  dra-driver-ref --node-name "$(hostname)" --kubeconfig /etc/kubernetes/admin.conf
+
+Two instances at once, as in a rolling update, need an --instance-id each (the pod's UID).
+Exit codes: 0 after SIGTERM, 1 when it cannot go on, 2 for a wrong flag.)help";
+
+// A DNS subdomain of at most 63 characters (resource.k8s.io: driver names), with a letter first,
+// for it is a CDI vendor too.
+bool IsDriverName(const std::string& name) {
+  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (name.empty() || name.size() > 63 || name.front() < 'a' || name.front() > 'z') {
+    return false;
+  }
+  char before = '.';
+  for (const char c : name + ".") {
+    const bool fits =
+        alphanumeric(c) || (c == '-' && before != '.') || (c == '.' && alphanumeric(before));
+    if (!fits) {
+      return false;
+    }
+    before = c;
+  }
+  return true;
+}
+
+Status Check(const Options& options) {
+  if (!IsDriverName(options.driver_name)) {
+    return InvalidArgumentError("--driver-name: \"" + options.driver_name +
+                                "\" is no DNS subdomain of at most 63 characters that starts with "
+                                "a letter");
+  }
+  if (options.node_name.empty()) {
+    return InvalidArgumentError("--node-name: required (or set NODE_NAME)");
+  }
+  if (options.instance_id.size() > 63 || options.instance_id.find('/') != std::string::npos) {
+    return InvalidArgumentError("--instance-id: at most 63 characters without \"/\"");
+  }
+  for (const auto& [flag, path] : {std::pair{"--kubelet-root", &options.kubelet_root},
+                                   {"--registry-dir", &options.registry_dir},
+                                   {"--plugin-dir", &options.plugin_dir},
+                                   {"--state-dir", &options.state_dir},
+                                   {"--cdi-root", &options.cdi_root},
+                                   {"--dev-root", &options.dev_root}}) {
+    if (!path->is_absolute()) {
+      return InvalidArgumentError(std::string(flag) + ": \"" + path->string() +
+                                  "\" is not an absolute path");
+    }
+  }
+  return OkStatus();
+}
+
+std::filesystem::path Or(const std::filesystem::path& given,
+                         const std::filesystem::path& otherwise) {
+  return given.empty() ? otherwise : given;
+}
+
+}  // namespace
+
+Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
+  Options options;
+  if (const char* node_name = std::getenv("NODE_NAME")) {
+    options.node_name = node_name;
+  }
+  CLI::App app(kDescription, "dra-driver-ref");
+  app.footer(kFooter);
+  app.set_version_flag("--version", std::string(ASSAY_VERSION));
+  app.add_option("--driver-name", options.driver_name,
+                 "Name in ResourceSlices, claims and CDI specs")
+      ->capture_default_str();
+  app.add_option("--node-name", options.node_name,
+                 "Node that this runs on; also its pool's name [$NODE_NAME]");
+  app.add_option("--instance-id", options.instance_id,
+                 "Makes socket names unique among instances on this node");
+  app.add_option("--kubeconfig", options.kubeconfig,
+                 "How to reach the API server [$KUBECONFIG, then the pod's service account]");
+  app.add_option("--nvml-library", options.nvml_library, "NVML, as dlopen takes it")
+      ->capture_default_str();
+  app.add_option("--kubelet-root", options.kubelet_root, "The kubelet's root directory")
+      ->capture_default_str();
+  app.add_option("--registry-dir", options.registry_dir,
+                 "Where the kubelet looks for plugins [<kubelet-root>/plugins_registry]");
+  app.add_option("--plugin-dir", options.plugin_dir,
+                 "Where the service socket lies [<kubelet-root>/plugins/<driver-name>]");
+  app.add_option("--state-dir", options.state_dir,
+                 "Where prepared claims are recorded [the plugin directory]");
+  app.add_option("--cdi-root", options.cdi_root, "Where CDI specs are written")
+      ->capture_default_str();
+  app.add_option("--dev-root", options.dev_root, "Where the host's device nodes lie")
+      ->capture_default_str();
+  app.add_option("--sysfs-root", options.sysfs_root, "Where PCIe roots are looked up")
+      ->capture_default_str();
+  app.add_option("--boot-id-file", options.boot_id_file, "What identifies this boot")
+      ->capture_default_str();
+  app.add_option("--taint-effect", options.taint_effect, "Of GPUs that need attention")
+      ->check(CLI::IsMember({"None", "NoSchedule", "NoExecute"}))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help) {
+    app.exit(help);
+    return std::optional<Options>();
+  } catch (const CLI::ParseError& error) {
+    return InvalidArgumentError(error.what());
+  }
+  options.registry_dir = Or(options.registry_dir, options.kubelet_root / "plugins_registry");
+  options.plugin_dir =
+      Or(options.plugin_dir, options.kubelet_root / "plugins" / options.driver_name);
+  options.state_dir = Or(options.state_dir, options.plugin_dir);
+  ASSAY_RETURN_IF_ERROR(Check(options));
+  return std::optional<Options>(std::move(options));
+}
+
+}  // namespace assay::driver_ref

@@ -1,0 +1,38 @@
+// The driver's flags.
+//
+// Thread-safe: values.
+#ifndef ASSAY_DRIVER_REF_OPTIONS_H_
+#define ASSAY_DRIVER_REF_OPTIONS_H_
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+
+namespace assay::driver_ref {
+
+struct Options {
+  std::string driver_name = "gpu.assay.dev";
+  std::string node_name;
+  std::string instance_id;
+  std::filesystem::path kubeconfig;
+  std::string nvml_library = "libnvidia-ml.so.1";
+  std::filesystem::path kubelet_root = "/var/lib/kubelet";
+  std::filesystem::path registry_dir;  // Empty: <kubelet-root>/plugins_registry.
+  std::filesystem::path plugin_dir;    // Empty: <kubelet-root>/plugins/<driver name>.
+  std::filesystem::path state_dir;     // Empty: the plugin directory.
+  std::filesystem::path cdi_root = "/var/run/cdi";
+  std::filesystem::path dev_root = "/dev";
+  std::filesystem::path sysfs_root = "/sys";
+  std::filesystem::path boot_id_file = "/proc/sys/kernel/random/boot_id";
+  std::string taint_effect = "NoSchedule";
+};
+
+// The options with every default filled in; nothing if what was asked for (--help, --version) has
+// been printed. kInvalidArgument: one line that says what is wrong.
+Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace assay::driver_ref
+
+#endif  // ASSAY_DRIVER_REF_OPTIONS_H_

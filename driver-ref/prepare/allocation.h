@@ -1,0 +1,26 @@
+// What of a claim's allocation is this driver's business. Pure.
+//
+// Thread-safe: no state.
+#ifndef ASSAY_DRIVER_REF_PREPARE_ALLOCATION_H_
+#define ASSAY_DRIVER_REF_PREPARE_ALLOCATION_H_
+
+#include <string>
+#include <vector>
+
+#include "api/resource/types.h"
+#include "base/result.h"
+#include "driver-ref/prepare/checkpoint.h"
+
+namespace assay::driver_ref::prepare {
+
+// The devices that the claim's allocation gives out of this driver's pools, each once, with all
+// requests that it serves (without "/subrequest", as the kubelet compares them).
+//
+// kFailedPrecondition: not allocated, or not by the claim with this UID. kInvalidArgument: a
+// configuration for this driver, which has none.
+Result<std::vector<DeviceRecord>> DevicesOf(const api::resource::ResourceClaim& claim,
+                                            const std::string& uid, const std::string& driver_name);
+
+}  // namespace assay::driver_ref::prepare
+
+#endif  // ASSAY_DRIVER_REF_PREPARE_ALLOCATION_H_

@@ -1,0 +1,215 @@
+#include "driver-ref/prepare/checkpoint.h"
+
+#include <fcntl.h>
+#include <openssl/sha.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/file.h"
+#include "driver-ref/mutants.h"
+
+namespace assay::driver_ref::prepare {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kVersion = 1;
+constexpr std::string_view kExtension = ".json";
+// flock(2) has no time-out: try again this often. Its holders are done in milliseconds.
+constexpr Duration kLockRetry = std::chrono::milliseconds(2);
+
+std::string Sha256(const std::string& text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  static constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string hex = "sha256:";
+  for (const unsigned char byte : digest) {
+    hex += kDigits[byte >> 4];
+    hex += kDigits[byte & 15];
+  }
+  return hex;
+}
+
+Json ToJson(const ClaimRecord& record) {
+  Json devices = Json::array();
+  for (const DeviceRecord& device : record.devices) {
+    Json json = {{"pool", device.pool}, {"device", device.device}, {"requests", device.requests}};
+    if (device.share_id) {
+      json["shareID"] = *device.share_id;
+    }
+    if (device.admin_access) {
+      json["adminAccess"] = true;
+    }
+    devices.push_back(std::move(json));
+  }
+  return {{"uid", record.uid},
+          {"namespace", record.namespace_},
+          {"name", record.name},
+          {"state", record.state == ClaimRecord::State::kPrepared ? "prepared" : "started"},
+          {"bootID", record.boot_id},
+          {"devices", std::move(devices)}};
+}
+
+ClaimRecord FromJson(const Json& json) {
+  ClaimRecord record{.uid = json.at("uid"),
+                     .namespace_ = json.at("namespace"),
+                     .name = json.at("name"),
+                     .state = json.at("state") == "prepared" ? ClaimRecord::State::kPrepared
+                                                             : ClaimRecord::State::kStarted,
+                     .boot_id = json.at("bootID"),
+                     .devices = {}};
+  for (const Json& device : json.at("devices")) {
+    DeviceRecord& added = record.devices.emplace_back();
+    added.pool = device.at("pool");
+    added.device = device.at("device");
+    added.requests = device.at("requests").get<std::vector<std::string>>();
+    if (device.contains("shareID")) {
+      added.share_id = device.at("shareID").get<std::string>();
+    }
+    added.admin_access = device.value("adminAccess", false);
+  }
+  return record;
+}
+
+}  // namespace
+
+std::string FormatRecord(const ClaimRecord& record) {
+  const std::string data = ToJson(record).dump();
+  return Json{{"version", kVersion}, {"checksum", Sha256(data)}, {"data", data}}.dump(2) + "\n";
+}
+
+Result<ClaimRecord> ParseRecord(const std::string& text) {
+  try {
+    const Json envelope = Json::parse(text);
+    const auto& data = envelope.at("data").get_ref<const std::string&>();
+    if (envelope.at("checksum") != Sha256(data)) {
+      return DataLossError("the checksum does not match");
+    }
+    return FromJson(Json::parse(data));
+  } catch (const Json::exception& error) {
+    return DataLossError(error.what());
+  }
+}
+
+Checkpoint::Checkpoint(std::filesystem::path state_dir)
+    : directory_(state_dir / "claims"), lock_file_(state_dir / "lock") {}
+
+Status Checkpoint::Open() {
+  std::error_code error;
+  std::filesystem::create_directories(directory_, error);
+  if (error) {
+    return ErrnoError(error.value(), "creating " + directory_.string());
+  }
+  ASSAY_ASSIGN_OR_RETURN(const Lock lock, Acquire(std::chrono::seconds(10)));
+  for (std::filesystem::directory_iterator it(directory_, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name.starts_with('.') && name.ends_with(".tmp")) {
+      std::filesystem::remove(it->path(), error);
+    }
+  }
+  if (mutants::Is("corrupt-is-fatal")) {
+    ASSAY_ASSIGN_OR_RETURN(const Contents contents, Load());
+    return contents.damaged.empty() ? OkStatus() : contents.damaged.begin()->second;
+  }
+  return OkStatus();
+}
+
+Checkpoint::Lock::Lock(Lock&& other) noexcept
+    : threads_(std::move(other.threads_)), fd_(std::exchange(other.fd_, -1)) {}
+
+Checkpoint::Lock::~Lock() {
+  if (fd_ >= 0) {
+    ::close(fd_);  // Releases the lock.
+  }
+}
+
+Result<Checkpoint::Lock> Checkpoint::Acquire(Duration timeout) {
+  const MonotonicTime deadline = Clock::Real().Monotonic() + timeout;
+  std::unique_lock<std::timed_mutex> threads(threads_, timeout);
+  if (!threads.owns_lock()) {
+    return DeadlineExceededError("the state directory is locked by another call");
+  }
+  const int fd = ::open(lock_file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) {
+    return ErrnoError(errno, "opening " + lock_file_.string());
+  }
+  Lock lock(std::move(threads), fd);
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return ErrnoError(errno, "locking " + lock_file_.string());
+    }
+    if (Clock::Real().Monotonic() >= deadline) {
+      return DeadlineExceededError(lock_file_.string() + " is locked by another process");
+    }
+    std::this_thread::sleep_for(kLockRetry);
+  }
+  return lock;
+}
+
+Result<Checkpoint::Contents> Checkpoint::Load() const {
+  Contents contents;
+  if (mutants::Is("state-in-memory")) {
+    contents.claims = memory_;
+    return contents;
+  }
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory_, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() != kExtension) {
+      continue;
+    }
+    const std::string uid = it->path().stem().string();
+    const Result<std::string> text = ReadFile(it->path());
+    const Result<ClaimRecord> record =
+        text.ok() ? ParseRecord(*text) : Result<ClaimRecord>(text.status());
+    if (record.ok() && record->uid == uid) {
+      contents.claims.emplace(uid, *record);
+    } else {
+      contents.damaged.emplace(
+          uid, record.ok() ? DataLossError(it->path().string() + " is of claim " + record->uid)
+                           : record.status().WithContext(it->path().string()));
+    }
+  }
+  if (error) {
+    return ErrnoError(error.value(), "reading " + directory_.string());
+  }
+  return contents;
+}
+
+Status Checkpoint::Save(const ClaimRecord& record) {
+  if (mutants::Is("state-in-memory")) {
+    memory_[record.uid] = record;
+    return OkStatus();
+  }
+  return WriteFileAtomically(File(record.uid), FormatRecord(record), {.mode = 0600});
+}
+
+Status Checkpoint::Remove(const std::string& uid) {
+  memory_.erase(uid);
+  if (::unlink(File(uid).c_str()) != 0 && errno != ENOENT) {
+    return ErrnoError(errno, "removing " + File(uid).string());
+  }
+  return OkStatus();
+}
+
+bool Checkpoint::IsUid(const std::string& uid) {
+  return !uid.empty() && uid.size() <= 64 && std::ranges::all_of(uid, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::filesystem::path Checkpoint::File(const std::string& uid) const {
+  return directory_ / (uid + std::string(kExtension));
+}
+
+}  // namespace assay::driver_ref::prepare

@@ -1,0 +1,106 @@
+// Preparer: the life of a claim on this node: NodePrepareResources and NodeUnprepareResources,
+// idempotent, and safe against an end of the process at any moment.
+//
+//   record "started" -> CDI spec -> record "prepared"      prepare
+//   CDI spec gone -> record gone                           unprepare
+//
+// Calls for one claim run one after the other; a Prepare that an Unprepare has overtaken does
+// nothing any more. Calls for different claims run in parallel but for the moments in which they
+// hold the checkpoint's lock; nobody waits for the API server or the hardware under that lock.
+//
+// Thread-safe.
+#ifndef ASSAY_DRIVER_REF_PREPARE_PREPARER_H_
+#define ASSAY_DRIVER_REF_PREPARE_PREPARER_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "api/resource/types.h"
+#include "base/result.h"
+#include "driver-ref/cdi/claim_specs.h"
+#include "driver-ref/discovery/monitor.h"
+#include "driver-ref/prepare/checkpoint.h"
+
+namespace assay::driver_ref::prepare {
+
+struct ClaimReference {
+  std::string namespace_;
+  std::string name;
+  std::string uid;
+
+  // "namespace/name (uid)", for logs.
+  std::string ToString() const { return namespace_ + "/" + name + " (" + uid + ")"; }
+};
+
+struct PreparedDevice {
+  DeviceRecord allocation;
+  std::vector<std::string> cdi_device_ids;
+};
+
+class Preparer {
+ public:
+  struct Options {
+    std::string driver_name;
+    std::string pool_name;
+    // Of the kernel that runs now; a claim that another one prepared is prepared again.
+    std::string boot_id;
+  };
+  // Reads a claim from the API server; has a time limit of its own.
+  using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
+      const std::string& namespace_name, const std::string& name)>;
+
+  // What is referred to outlives this.
+  Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,
+           discovery::Monitor& monitor, ClaimSource claims);
+
+  // `cancelled` says that nobody waits for the answer any more; then nothing is left behind.
+  Result<std::vector<PreparedDevice>> Prepare(const ClaimReference& claim,
+                                              const std::function<bool()>& cancelled);
+  // Asks nobody: works without API server and hardware.
+  Status Unprepare(const ClaimReference& claim);
+
+  // Removes CDI specs that belong to no claim of the checkpoint, and what is left of claims that
+  // the API server no longer has. At the start and from time to time.
+  Status RemoveOrphans();
+
+ private:
+  class ClaimLock;
+
+  // `known`: what is prepared already, with the lock held.
+  Status CheckFree(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,
+                   const Checkpoint::Contents& known) const;
+  // The edits of the devices, or which of them is not on this node.
+  Result<std::vector<cdi::DeviceEdits>> EditsFor(const std::vector<DeviceRecord>& devices,
+                                                 const discovery::Picture& picture) const;
+  Result<std::vector<PreparedDevice>> Commit(const ClaimReference& claim,
+                                             const std::vector<DeviceRecord>& devices,
+                                             const std::vector<cdi::DeviceEdits>& edits,
+                                             bool prepared);
+  Status Forget(const std::string& uid);
+  std::vector<PreparedDevice> Answer(const ClaimRecord& record) const;
+
+  Options options_;
+  Checkpoint* checkpoint_;
+  const cdi::ClaimSpecs* specs_;
+  discovery::Monitor* monitor_;
+  ClaimSource claims_;
+
+  // The calls of one claim.
+  struct Turn {
+    std::timed_mutex mu;
+    int users = 0;                     // Guarded by Preparer::mu_.
+    std::uint64_t last_unprepare = 0;  // Arrival of the last one that began. Guarded by mu.
+  };
+  std::mutex mu_;
+  std::uint64_t arrivals_ = 0;                          // Guarded by mu_.
+  std::map<std::string, std::shared_ptr<Turn>> turns_;  // By UID; shared by its users. mu_.
+};
+
+}  // namespace assay::driver_ref::prepare
+
+#endif  // ASSAY_DRIVER_REF_PREPARE_PREPARER_H_
