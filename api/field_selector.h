@@ -34,8 +34,9 @@ class FieldSelector {
   // kInvalidArgument: `invalid selector: 'a'; can't understand 'a'`.
   static Result<FieldSelector> Parse(std::string_view text);
 
-  // Whether the kind can be selected by each of the fields. kInvalidArgument:
-  // `field label not supported: spec.foo`, or with quotes and the kind's name where upstream does.
+  // Whether the kind can be selected by each of the fields. kInvalidArgument with the words that
+  // upstream has for the kind: `field label not supported: spec.foo`,
+  // `"spec.foo" is not a known field selector: only "metadata.name", "metadata.namespace"`.
   Status CheckFor(const Kind& kind, Level level) const;
 
   // Fields that the kind does not have count as empty.

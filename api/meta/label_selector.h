@@ -23,6 +23,7 @@ struct LabelQueryRequirement {
     kIn,
     kNotIn,
     kEquals,
+    kDoubleEquals,
     kNotEquals,
     kExists,
     kDoesNotExist,
