@@ -21,6 +21,7 @@ inline constexpr std::uint32_t kMaxMigProfiles = 20;      // Of one GPU.
 inline constexpr std::uint32_t kMaxGpuInstances = 8;      // On one GPU.
 inline constexpr std::uint32_t kMaxComputeInstances = 8;  // On one GPU instance.
 inline constexpr std::uint32_t kMaxMemoryClocks = 4;
+inline constexpr std::uint32_t kMaxCpuRanges = 4;
 inline constexpr std::uint32_t kMaxReturnFaults = 32;
 inline constexpr std::uint32_t kNoInstance = 0xffffffff;  // "not of a MIG instance", as in NVML.
 inline constexpr std::uint32_t kAnyGpu = 0xffffffff;
@@ -106,6 +107,12 @@ struct EccCounts {
   std::uint64_t by_location[2][8];
 };
 
+// CPUs [first, first + count).
+struct CpuRange {
+  std::uint32_t first;
+  std::uint32_t count;
+};
+
 struct Identity {
   char name[96];
   char uuid[48];
@@ -124,10 +131,9 @@ struct Identity {
   std::uint32_t pci_root_bus;      // the host bridge's bus: the PCIe root.
   std::uint32_t pci_switch;        // GPUs below one PCIe switch have one number; 0: none.
   std::uint32_t numa_node;
-  std::uint32_t cpu_first;  // The CPUs that are near: [first, first + count).
-  std::uint32_t cpu_count;
-  std::uint32_t brand;         // nvmlBrandType_t.
-  std::uint32_t architecture;  // NVML_DEVICE_ARCH_*.
+  CpuRange cpus[kMaxCpuRanges];  // The CPUs that are near; a count of 0 ends.
+  std::uint32_t brand;           // nvmlBrandType_t.
+  std::uint32_t architecture;    // NVML_DEVICE_ARCH_*.
   std::uint32_t compute_major;
   std::uint32_t compute_minor;
   std::uint32_t cores;
@@ -264,7 +270,7 @@ struct NodeState {
   NodeClock clock;
   std::uint64_t event_count;  // Ever; the ring holds the last kEventRing of them.
   std::uint64_t seed;
-  std::uint32_t return_fault_count;  // How many slots, from the first, may be in use.
+  std::uint32_t return_fault_count;  // How many of the slots are in use.
   std::uint32_t reserved;
   ReturnFault return_faults[kMaxReturnFaults];
 };

@@ -43,21 +43,38 @@ nvmlReturn_t ReadPair(const char* function, nvmlDevice_t first, nvmlDevice_t sec
   });
 }
 
-// The bits of CPUs [first, first + count) as cpu_set_t has them.
-void FillCpuSet(std::uint32_t first, std::uint32_t count, unsigned int size, unsigned long* set) {
-  constexpr unsigned int kBits = 8 * sizeof(unsigned long);
+constexpr unsigned int kBitsPerWord = 8 * sizeof(unsigned long);
+
+void ClearSet(unsigned int size, unsigned long* set) {
   for (unsigned int word = 0; word < size; ++word) {
     set[word] = 0;
   }
-  for (std::uint64_t cpu = first; cpu < std::uint64_t{first} + count && cpu / kBits < size; ++cpu) {
-    set[cpu / kBits] |= 1UL << (cpu % kBits);
+}
+// Numbers beyond the set's `size` words are left out, as cpu_set_t's users expect.
+void AddToSet(std::uint64_t number, unsigned int size, unsigned long* set) {
+  if (number / kBitsPerWord < size) {
+    set[number / kBitsPerWord] |= 1UL << (number % kBitsPerWord);
   }
+}
+
+bool IsNear(const layout::Identity& identity, unsigned int cpu) {
+  for (const layout::CpuRange& range : identity.cpus) {
+    if (cpu >= range.first && cpu - range.first < range.count) {
+      return true;
+    }
+  }
+  return false;
 }
 
 nvmlReturn_t GetCpuAffinity(const char* function, nvmlDevice_t device, unsigned int size,
                             unsigned long* set) {
   return ReadDevice(DeviceCall{function, device, NotNull(set) && size != 0}, [&](const Gpu& gpu) {
-    FillCpuSet(gpu.state.identity.cpu_first, gpu.state.identity.cpu_count, size, set);
+    ClearSet(size, set);
+    for (std::uint64_t cpu = 0; cpu < std::uint64_t{size} * kBitsPerWord; ++cpu) {
+      if (IsNear(gpu.state.identity, static_cast<unsigned int>(cpu))) {
+        AddToSet(cpu, size, set);
+      }
+    }
     return NVML_SUCCESS;
   });
 }
@@ -130,8 +147,7 @@ NVML_EXPORT nvmlReturn_t nvmlSystemGetTopologyGpuSet(unsigned int cpuNumber, uns
     return ListDevices(
         copy,
         [cpuNumber](std::uint32_t, const layout::Identity& identity) {
-          return cpuNumber >= identity.cpu_first &&
-                 cpuNumber - identity.cpu_first < identity.cpu_count;
+          return IsNear(identity, cpuNumber);
         },
         count, deviceArray, size);
   });
@@ -177,7 +193,8 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsign
                                                      nvmlAffinityScope_t scope) {
   const bool ok = NotNull(nodeSet) && nodeSetSize != 0 && IsScope(scope);
   return ReadDevice(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
-    FillCpuSet(gpu.state.identity.numa_node, 1, nodeSetSize, nodeSet);
+    ClearSet(nodeSetSize, nodeSet);
+    AddToSet(gpu.state.identity.numa_node, nodeSetSize, nodeSet);
     return NVML_SUCCESS;
   });
 }

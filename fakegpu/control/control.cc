@@ -1,0 +1,354 @@
+#include "fakegpu/control/control.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "fakegpu/layout/metrics.h"
+#include "fakegpu/layout/region.h"
+#include "fakegpu/layout/transaction.h"
+#include "fakegpu/model/fault_effects.h"
+#include "fakegpu/model/node_builder.h"
+#include "fakegpu/profile/profile.h"
+
+namespace assay::fakegpu::control {
+namespace {
+
+Status OpenStatus(layout::OpenError error, const std::filesystem::path& path) {
+  const std::string message = path.string() + ": " + layout::OpenErrorText(error);
+  switch (error) {
+    case layout::OpenError::kNone:
+      return OkStatus();
+    case layout::OpenError::kNotFound:
+      return NotFoundError(message);
+    case layout::OpenError::kNoPermission:
+      return PermissionDeniedError(message);
+    case layout::OpenError::kForeign:
+    case layout::OpenError::kCorrupt:
+      return DataLossError(message);
+    case layout::OpenError::kSystem:
+      return InternalError(message);
+  }
+  return InternalError(message);
+}
+
+std::string PciText(const layout::PciAddress& pci) {
+  char text[32];
+  std::snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", pci.domain, pci.bus, pci.device,
+                pci.function);
+  return text;
+}
+
+template <std::size_t N>
+std::string Text(const char (&field)[N]) {
+  return std::string(field, strnlen(field, N));
+}
+
+bool IsNamed(const layout::GpuState& gpu, std::uint32_t slot, std::string_view name) {
+  return name == "all" || name == std::to_string(slot) || name == Text(gpu.identity.uuid) ||
+         name == PciText(gpu.identity.pci);
+}
+
+// The slots that `name` means; kNotFound names those that there are.
+Result<std::vector<std::uint32_t>> FindGpus(layout::Transaction& transaction,
+                                            std::string_view name) {
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t slot = 0; slot < transaction.gpu_count(); ++slot) {
+    if (IsNamed(transaction.look(slot), slot, name)) {
+      slots.push_back(slot);
+    }
+  }
+  if (slots.empty()) {
+    return NotFoundError("no GPU \"" + std::string(name) + "\": expected a slot from 0 to " +
+                         std::to_string(static_cast<int>(transaction.gpu_count()) - 1) +
+                         ", a UUID, a PCI bus id or \"all\"");
+  }
+  return slots;
+}
+
+// Makes one change of the node: change(transaction) -> Status; committed if it is OK.
+template <typename Change>
+Status ChangeNode(const std::filesystem::path& path, Change&& change) {
+  layout::Transaction transaction;
+  ASSAY_RETURN_IF_ERROR(OpenStatus(transaction.Begin(path.c_str()), path));
+  ASSAY_RETURN_IF_ERROR(change(transaction));
+  transaction.Commit();
+  return OkStatus();
+}
+
+// The same for each GPU that `name` means: change(transaction, slot) -> Status.
+template <typename Change>
+Status ChangeGpus(const std::filesystem::path& path, std::string_view name, Change&& change) {
+  return ChangeNode(path, [&](layout::Transaction& transaction) -> Status {
+    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::uint32_t> slots, FindGpus(transaction, name));
+    for (const std::uint32_t slot : slots) {
+      ASSAY_RETURN_IF_ERROR(change(transaction, slot).WithContext("GPU " + std::to_string(slot)));
+    }
+    return OkStatus();
+  });
+}
+
+std::int64_t NodeNow(layout::Transaction& transaction) {
+  return layout::NodeTime(transaction.node().clock, layout::CoarseMonotonic());
+}
+
+constexpr std::uint32_t kArchitectures = 11;
+constexpr std::array<const char*, kArchitectures> kArchitectureNames = {
+    "",       "",       "Kepler", "Maxwell", "Pascal",   "Volta",
+    "Turing", "Ampere", "Ada",    "Hopper",  "Blackwell"};
+
+std::string ArchitectureName(std::uint32_t architecture) {
+  return architecture < kArchitectures ? kArchitectureNames[architecture] : "";
+}
+
+std::string RecoveryActionName(std::uint32_t action) {
+  constexpr std::array<const char*, 6> kNames = {"none",      "reset",           "reboot",
+                                                 "drain P2P", "drain and reset", "recover IMEX"};
+  return action < kNames.size() ? kNames[action] : "unknown";
+}
+
+std::uint64_t Total(const std::uint64_t (&counts)[8]) {
+  std::uint64_t total = 0;
+  for (const std::uint64_t count : counts) {
+    total += count;
+  }
+  return total;
+}
+
+GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, std::uint32_t slot,
+                    std::int64_t now) {
+  const layout::Readings readings = layout::Measure(gpu, now);
+  const layout::Memory memory = layout::MemoryOf(gpu);
+  GpuInfo info;
+  info.slot = slot;
+  info.minor = gpu.identity.minor;
+  info.name = Text(gpu.identity.name);
+  info.uuid = Text(gpu.identity.uuid);
+  info.pci_bus_id = PciText(gpu.identity.pci);
+  info.architecture = ArchitectureName(gpu.identity.architecture);
+  info.memory_total_bytes = memory.total_bytes;
+  info.memory_used_bytes = memory.used_bytes;
+  info.numa_node = gpu.identity.numa_node;
+  info.plugged = gpu.health.plugged != 0;
+  info.lost = gpu.health.lost != 0;
+  info.mig_enabled = gpu.settings.mig_current != 0;
+  info.temperature_c = readings.temperature_c;
+  info.power_mw = readings.power_mw;
+  info.utilization_percent = readings.gpu_percent;
+  info.sm_clock_mhz = readings.graphics_mhz;
+  info.ecc_corrected = Total(gpu.health.ecc_volatile.by_location[0]);
+  info.ecc_uncorrected = Total(gpu.health.ecc_volatile.by_location[1]);
+  info.last_xid = gpu.health.last_xid;
+  info.recovery_action = RecoveryActionName(gpu.health.recovery_action);
+  info.faults = model::DescribeFaults(node, gpu, slot);
+  for (const layout::Process& process : gpu.processes) {
+    if (process.type != layout::Process::kFree) {
+      info.processes.push_back({process.pid, Text(process.name), process.memory_bytes});
+    }
+  }
+  return info;
+}
+
+// A node that is replaced tells its clients that their driver is gone.
+void RetireNode(const std::filesystem::path& path) {
+  layout::Transaction transaction;
+  if (transaction.Begin(path.c_str()) == layout::OpenError::kNone) {
+    transaction.node().driver_loaded = 0;
+    transaction.Commit();
+  }
+}
+
+}  // namespace
+
+std::filesystem::path StatePathFromEnvironment() {
+  const char* path = std::getenv(std::string(kStateVariable).c_str());
+  return path != nullptr && path[0] != '\0' ? path : std::string(kDefaultStatePath);
+}
+
+Result<Node> Node::Create(const std::filesystem::path& state,
+                          const std::filesystem::path& node_file, CreateOptions options) {
+  ASSAY_ASSIGN_OR_RETURN(model::NodeSpec spec, profile::LoadNode(node_file));
+  if (options.seed != 0) {
+    spec.seed = options.seed;
+  }
+  Result<model::NodeImage> image = model::BuildNode(spec);
+  if (!image.ok()) {
+    return image.status().WithContext(node_file.string());
+  }
+  std::error_code error;
+  const bool exists = std::filesystem::exists(state, error);
+  if (exists && !options.replace) {
+    return AlreadyExistsError(state.string() + ": there is a node already");
+  }
+  if (state.has_parent_path()) {
+    std::filesystem::create_directories(state.parent_path(), error);
+    if (error) {
+      return ErrnoError(error.value(), state.parent_path().string());
+    }
+  }
+  if (exists) {
+    RetireNode(state);
+  }
+  ASSAY_RETURN_IF_ERROR(
+      WriteFileAtomically(state, model::StateFileBytes(*image, Random::FromSystem().Next())));
+  return Node(state);
+}
+
+Result<Node> Node::Open(const std::filesystem::path& state) {
+  layout::Region region;
+  ASSAY_RETURN_IF_ERROR(OpenStatus(region.Open(state.c_str()), state));
+  return Node(state);
+}
+
+Result<NodeInfo> Node::Show() const {
+  layout::Region region;
+  ASSAY_RETURN_IF_ERROR(OpenStatus(region.Open(state_path_.c_str()), state_path_));
+  return region.Read([](const layout::Copy& copy) {
+    const layout::NodeState& node = copy.node();
+    const std::int64_t now = layout::NodeTime(node.clock, layout::CoarseMonotonic());
+    NodeInfo info;
+    info.name = Text(node.name);
+    info.driver_version = Text(node.driver_version);
+    info.cuda_version = std::to_string(node.cuda_version / 1000) + "." +
+                        std::to_string(node.cuda_version % 1000 / 10);
+    info.driver_loaded = node.driver_loaded != 0;
+    for (std::uint32_t slot = 0; slot < copy.gpu_count(); ++slot) {
+      info.gpus.push_back(DescribeGpu(node, copy.gpu(slot), slot, now));
+    }
+    return info;
+  });
+}
+
+Status Node::Inject(std::string_view gpu, const Fault& fault) const {
+  return ChangeGpus(state_path_, gpu, [&](layout::Transaction& transaction, std::uint32_t slot) {
+    return model::ApplyFault(transaction, slot, fault);
+  });
+}
+
+Status Node::Heal(std::string_view gpu) const {
+  return ChangeGpus(state_path_, gpu, [](layout::Transaction& transaction, std::uint32_t slot) {
+    model::HealGpu(transaction, slot);
+    return OkStatus();
+  });
+}
+
+Status Node::Unplug(std::string_view gpu) const {
+  return ChangeGpus(state_path_, gpu, [](layout::Transaction& transaction, std::uint32_t slot) {
+    return model::UnplugGpu(transaction, slot);
+  });
+}
+
+Status Node::Replug(std::string_view gpu) const {
+  return ChangeGpus(state_path_, gpu, [](layout::Transaction& transaction, std::uint32_t slot) {
+    return model::ReplugGpu(transaction, slot);
+  });
+}
+
+Status Node::UnloadDriver() const {
+  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
+    transaction.node().driver_loaded = 0;
+    return OkStatus();
+  });
+}
+
+Status Node::LoadDriver() const {
+  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
+    transaction.node().driver_loaded = 1;
+    return OkStatus();
+  });
+}
+
+Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
+                          std::uint32_t utilization_percent) const {
+  if (process.pid == 0 || utilization_percent > 100) {
+    return InvalidArgumentError("a process needs a pid, and a utilisation from 0 to 100 percent");
+  }
+  return ChangeGpus(
+      state_path_, gpu, [&](layout::Transaction& transaction, std::uint32_t slot) -> Status {
+        layout::GpuState& state = transaction.gpu(slot);
+        layout::Process* free = nullptr;
+        for (layout::Process& entry : state.processes) {
+          if (entry.type != layout::Process::kFree && entry.pid == process.pid) {
+            return AlreadyExistsError("process " + std::to_string(process.pid) +
+                                      " is on it already");
+          }
+          if (entry.type == layout::Process::kFree && free == nullptr) {
+            free = &entry;
+          }
+        }
+        if (free == nullptr) {
+          return ResourceExhaustedError("it has " + std::to_string(layout::kMaxProcesses) +
+                                        " processes, which is the most");
+        }
+        const layout::Memory memory = layout::MemoryOf(state);
+        if (process.memory_bytes > memory.free_bytes) {
+          return ResourceExhaustedError(std::to_string(memory.free_bytes) +
+                                        " bytes are free, not " +
+                                        std::to_string(process.memory_bytes));
+        }
+        const std::int64_t now = NodeNow(transaction);
+        layout::SettleTrail(state, now);
+        *free = {};
+        free->type = layout::Process::kCompute;
+        free->pid = process.pid;
+        free->gpu_instance = layout::kNoInstance;
+        free->compute_instance = layout::kNoInstance;
+        free->memory_bytes = process.memory_bytes;
+        free->start_ns = now;
+        free->sm_percent = utilization_percent;
+        free->memory_percent = utilization_percent / 2;
+        return model::SetText(process.name, free->name);
+      });
+}
+
+Status Node::EndProcess(std::string_view gpu, std::uint32_t pid) const {
+  return ChangeGpus(state_path_, gpu,
+                    [&](layout::Transaction& transaction, std::uint32_t slot) -> Status {
+                      layout::GpuState& state = transaction.gpu(slot);
+                      for (layout::Process& entry : state.processes) {
+                        if (entry.type != layout::Process::kFree && entry.pid == pid) {
+                          layout::SettleTrail(state, NodeNow(transaction));
+                          entry = {};
+                          return OkStatus();
+                        }
+                      }
+                      return NotFoundError("no process " + std::to_string(pid));
+                    });
+}
+
+Status Node::HoldClock() const {
+  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
+    layout::NodeClock& clock = transaction.node().clock;
+    clock.node_ns = NodeNow(transaction);
+    clock.held = 1;
+    return OkStatus();
+  });
+}
+
+Status Node::StepClock(Duration step) const {
+  return ChangeNode(state_path_, [step](layout::Transaction& transaction) -> Status {
+    layout::NodeClock& clock = transaction.node().clock;
+    if (clock.held == 0) {
+      return FailedPreconditionError("the node's clock runs: hold it first");
+    }
+    clock.node_ns += step.count();
+    return OkStatus();
+  });
+}
+
+Status Node::RunClock() const {
+  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
+    layout::NodeClock& clock = transaction.node().clock;
+    clock.node_ns = NodeNow(transaction);
+    clock.monotonic_ns = layout::CoarseMonotonic();
+    clock.held = 0;
+    return OkStatus();
+  });
+}
+
+}  // namespace assay::fakegpu::control

@@ -1,0 +1,168 @@
+// Faults as text: "xid=79,gi=1" and back.
+
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "fakegpu/control/control.h"
+
+namespace assay::fakegpu::control {
+namespace {
+
+using Fields = std::map<std::string, std::string, std::less<>>;
+
+constexpr std::string_view kExpected =
+    "expected xid=N[,gi=N][,ci=N], ecc=corrected|uncorrected[,count=N], lost, thermal=CELSIUS, "
+    "power-brake, nvlink=N or return=FUNCTION:CODE";
+
+Status Wrong(std::string_view text, std::string_view why) {
+  return InvalidArgumentError("fault \"" + std::string(text) + "\": " + std::string(why));
+}
+
+// "a=1,b" as {a: 1, b: ""}; the first key is the kind.
+struct Parts {
+  std::string kind;
+  Fields fields;
+};
+Parts Split(std::string_view text) {
+  Parts parts;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const std::size_t equals = part.find('=');
+    const std::string key(part.substr(0, equals));
+    const std::string value(equals == part.npos ? "" : part.substr(equals + 1));
+    if (parts.kind.empty()) {
+      parts.kind = key;
+    }
+    parts.fields[key] = value;
+  }
+  return parts;
+}
+
+template <typename T>
+std::optional<T> ToNumber(std::string_view text) {
+  T number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number)
+                                                                  : std::nullopt;
+}
+
+// The numbers of a fault's fields, taken out one by one.
+class Reader {
+ public:
+  Reader(std::string_view text, Fields fields) : text_(text), fields_(std::move(fields)) {}
+
+  std::string Take(std::string_view key) {
+    const auto found = fields_.find(key);
+    if (found == fields_.end()) {
+      return "";
+    }
+    std::string value = std::move(found->second);
+    fields_.erase(found);
+    return value;
+  }
+  template <typename T>
+  std::optional<T> TakeNumber(std::string_view key) {
+    const std::optional<T> number =
+        fields_.find(key) == fields_.end() ? std::nullopt : ToNumber<T>(Peek(key));
+    if (number) {
+      fields_.erase(fields_.find(key));
+    }
+    return number;
+  }
+  // Everything was understood and taken.
+  Status Done() const {
+    return fields_.empty()
+               ? OkStatus()
+               : Wrong(text_, "wrong part \"" + fields_.begin()->first +
+                                  (fields_.begin()->second.empty() ? "" : "=") +
+                                  fields_.begin()->second + "\"; " + std::string(kExpected));
+  }
+
+ private:
+  const std::string& Peek(std::string_view key) const { return fields_.find(key)->second; }
+
+  std::string_view text_;
+  Fields fields_;
+};
+
+Result<Fault> ParseReturn(std::string_view text, const std::string& value) {
+  const std::size_t colon = value.find(':');
+  const std::optional<int> code =
+      colon == value.npos ? std::nullopt : ToNumber<int>(value.substr(colon + 1));
+  if (!code || value.compare(0, 4, "nvml") != 0) {
+    return Wrong(text, "expected return=FUNCTION:CODE, as in return=nvmlDeviceGetName:15");
+  }
+  return Fault(ReturnFault{.function = value.substr(0, colon), .code = *code});
+}
+
+}  // namespace
+
+Result<Fault> ParseFault(std::string_view text) {
+  Parts parts = Split(text);
+  Reader reader(text, std::move(parts.fields));
+  std::optional<Fault> fault;
+  if (parts.kind == "xid") {
+    if (const auto xid = reader.TakeNumber<std::uint32_t>("xid")) {
+      fault = XidFault{.xid = *xid,
+                       .gpu_instance = reader.TakeNumber<std::uint32_t>("gi"),
+                       .compute_instance = reader.TakeNumber<std::uint32_t>("ci")};
+    }
+  } else if (parts.kind == "ecc") {
+    const std::string type = reader.Take("ecc");
+    if (type == "corrected" || type == "uncorrected") {
+      fault = EccFault{
+          .type = type == "corrected" ? EccFault::Type::kCorrected : EccFault::Type::kUncorrected,
+          .count = reader.TakeNumber<std::uint64_t>("count").value_or(1)};
+    }
+  } else if (parts.kind == "lost" && reader.Take("lost").empty()) {
+    fault = LostFault{};
+  } else if (parts.kind == "thermal") {
+    if (const auto celsius = reader.TakeNumber<std::uint32_t>("thermal")) {
+      fault = ThermalFault{.celsius = *celsius};
+    }
+  } else if (parts.kind == "power-brake" && reader.Take("power-brake").empty()) {
+    fault = PowerBrakeFault{};
+  } else if (parts.kind == "nvlink") {
+    if (const auto link = reader.TakeNumber<std::uint32_t>("nvlink")) {
+      fault = NvLinkFault{.link = *link};
+    }
+  } else if (parts.kind == "return") {
+    ASSAY_ASSIGN_OR_RETURN(fault, ParseReturn(text, reader.Take("return")));
+  }
+  if (!fault) {
+    return Wrong(text, kExpected);
+  }
+  ASSAY_RETURN_IF_ERROR(reader.Done());
+  return *fault;
+}
+
+std::string FaultToString(const Fault& fault) {
+  struct ToText {
+    std::string operator()(const XidFault& f) const {
+      return "xid=" + std::to_string(f.xid) +
+             (f.gpu_instance ? ",gi=" + std::to_string(*f.gpu_instance) : "") +
+             (f.compute_instance ? ",ci=" + std::to_string(*f.compute_instance) : "");
+    }
+    std::string operator()(const EccFault& f) const {
+      return std::string("ecc=") +
+             (f.type == EccFault::Type::kCorrected ? "corrected" : "uncorrected") +
+             (f.count == 1 ? "" : ",count=" + std::to_string(f.count));
+    }
+    std::string operator()(const LostFault&) const { return "lost"; }
+    std::string operator()(const ThermalFault& f) const {
+      return "thermal=" + std::to_string(f.celsius);
+    }
+    std::string operator()(const PowerBrakeFault&) const { return "power-brake"; }
+    std::string operator()(const NvLinkFault& f) const {
+      return "nvlink=" + std::to_string(f.link);
+    }
+    std::string operator()(const ReturnFault& f) const {
+      return "return=" + f.function + ":" + std::to_string(f.code);
+    }
+  };
+  return std::visit(ToText{}, fault);
+}
+
+}  // namespace assay::fakegpu::control
