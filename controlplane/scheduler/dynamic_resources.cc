@@ -436,7 +436,7 @@ Task<Result<ClaimRef>> DynamicResources::Bind(ClaimCycle& cycle, std::size_t ind
     cycle.entries[index].claim = claim;  // For Unreserve to delete.
   }
   const Entry entry = cycle.entries[index];
-  const Result<ClaimRef> written = co_await Write(pod, entry, claim);
+  const Result<ClaimRef> written = co_await Write(entry, claim);
   if (written.ok()) {
     cache_->Assume(*written);
   }
@@ -450,7 +450,7 @@ Task<Result<ClaimRef>> DynamicResources::Bind(ClaimCycle& cycle, std::size_t ind
   co_return *written;
 }
 
-Task<Result<ClaimRef>> DynamicResources::Write(PodRef pod, Entry entry, ClaimRef claim) {
+Task<Result<ClaimRef>> DynamicResources::Write(Entry entry, ClaimRef claim) {
   Status conflict;
   for (int attempt = 0; attempt < kWriteAttempts; ++attempt) {
     if (attempt > 0) {

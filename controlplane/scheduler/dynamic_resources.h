@@ -117,7 +117,7 @@ class DynamicResources {
 
   api::client::Task<Result<ClaimRef>> Bind(ClaimCycle& cycle, std::size_t index,
                                            std::string node_name);
-  api::client::Task<Result<ClaimRef>> Write(PodRef pod, Entry entry, ClaimRef claim);
+  api::client::Task<Result<ClaimRef>> Write(Entry entry, ClaimRef claim);
   api::client::Task<Result<ClaimRef>> CreateExtendedClaim(PodRef pod, ExtendedRequests requests,
                                                           ClaimRef draft);
   api::client::Task<Status> PatchExtendedStatus(PodRef pod, ExtendedRequests requests,

@@ -1,7 +1,6 @@
 #include "controlplane/scheduler/scheduling_queue.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -13,11 +12,6 @@ constexpr Duration kMaxBackoff = std::chrono::seconds(10);
 constexpr Duration kMaxUnschedulable = std::chrono::minutes(5);
 
 }  // namespace
-
-bool operator<(const SchedulingQueue::Order& a, const SchedulingQueue::Order& b) {
-  // Note the exchanged priorities: the higher one comes first.
-  return std::tie(b.priority, a.added, a.uid) < std::tie(a.priority, b.added, b.uid);
-}
 
 SchedulingQueue::SchedulingQueue(EventLoop& loop, std::function<bool(QueuedPod&)> may_enter,
                                  std::function<void()> wake)

@@ -16,6 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "api/core/types.h"
 #include "base/clock.h"
@@ -64,7 +65,10 @@ class SchedulingQueue {
     std::int32_t priority;
     MonotonicTime added;
     std::string uid;
-    friend bool operator<(const Order& a, const Order& b);
+    friend bool operator<(const Order& a, const Order& b) {
+      // Note the exchanged priorities.
+      return std::tie(b.priority, a.added, a.uid) < std::tie(a.priority, b.added, b.uid);
+    }
   };
   struct Backoff {
     MonotonicTime until;
