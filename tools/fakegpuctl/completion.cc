@@ -1,0 +1,45 @@
+#include "tools/fakegpuctl/completion.h"
+
+namespace assay::tools {
+namespace {
+
+constexpr char kBash[] = R"(_fakegpuctl() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case $word in
+      create|show|inject|heal|unplug|replug|proc|clock|driver|completion) command=$word; break ;;
+    esac
+  done
+  case $command in
+    "") COMPREPLY=($(compgen -W "create show inject heal unplug replug proc clock driver completion --state --help --version" -- "$current")) ;;
+    create) COMPREPLY=($(compgen -W "--replace --seed --help" -- "$current") $(compgen -f -- "$current")) ;;
+    show) COMPREPLY=($(compgen -W "--output text json --help" -- "$current")) ;;
+    inject)
+      if [[ $previous == inject ]]; then
+        COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current"))
+      else
+        COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= return=" -- "$current"))
+      fi ;;
+    heal|unplug|replug) COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current")) ;;
+    proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --help" -- "$current")) ;;
+    clock) COMPREPLY=($(compgen -W "hold step run" -- "$current")) ;;
+    driver) COMPREPLY=($(compgen -W "load unload" -- "$current")) ;;
+    completion) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
+  esac
+}
+complete -o default -F _fakegpuctl fakegpuctl
+)";
+
+}  // namespace
+
+std::string CompletionScript(std::string_view shell) {
+  if (shell == "bash") {
+    return kBash;
+  }
+  if (shell == "zsh") {
+    return std::string("autoload -U +X bashcompinit && bashcompinit\n") + kBash;
+  }
+  return "";
+}
+
+}  // namespace assay::tools

@@ -1,0 +1,247 @@
+// fakegpuctl: makes a fake node, shows it, and plays faults on it.
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <functional>
+#include <iostream>
+
+#include "fakegpu/control/control.h"
+#include "tools/fakegpuctl/completion.h"
+#include "tools/fakegpuctl/show.h"
+
+namespace assay::tools {
+namespace {
+
+using fakegpu::control::Fault;
+using fakegpu::control::Node;
+using fakegpu::control::ParseFault;
+
+constexpr int kExitUsage = 2;
+
+constexpr char kDescription[] =
+    R"(Controls the fake GPUs of a node: one state file, which every program that loads
+Assay's libnvidia-ml.so.1 reads. What is changed here, those programs see at their
+next call.
+
+  fakegpuctl --state /tmp/node create fixtures/nodes/dgx-h100.yaml
+  export ASSAY_FAKEGPU_STATE=/tmp/node LD_LIBRARY_PATH=build/release/lib
+  python3 -c 'import pynvml; pynvml.nvmlInit(); print(pynvml.nvmlDeviceGetCount())'
+  fakegpuctl --state /tmp/node inject 3 xid=79
+  fakegpuctl --state /tmp/node heal 3)";
+
+constexpr char kFaults[] =
+    R"(FAULT is one of:
+  xid=N[,gi=N][,ci=N]                 an XID with its consequences; 79: off the bus
+  ecc=corrected|uncorrected[,count=N] ECC errors in device memory
+  lost                                the GPU answers "GPU is lost"
+  thermal=CELSIUS                     the cooling fails
+  power-brake                         the board is throttled from outside
+  nvlink=N                            NVLink N goes down
+  return=FUNCTION:CODE                a function answers a return code)";
+
+// What a command line asked for; run after it is parsed.
+struct Options {
+  std::string state;
+  std::string node_file;
+  std::string gpu;
+  std::vector<std::string> faults;
+  std::string output = "text";
+  std::string shell;
+  std::uint64_t seed = 0;
+  bool replace = false;
+  fakegpu::control::ProcessInfo process;
+  std::uint64_t memory_mib = 0;
+  std::uint32_t utilization = 0;
+  std::string step;
+};
+using Command = std::function<Status()>;
+
+// Opens the node and changes it.
+template <typename Change>
+Status WithNode(const Options& options, Change&& change) {
+  ASSAY_ASSIGN_OR_RETURN(const Node node, Node::Open(options.state));
+  return change(node);
+}
+
+Status Create(const Options& options) {
+  ASSAY_ASSIGN_OR_RETURN(const Node node,
+                         Node::Create(options.state, options.node_file,
+                                      {.seed = options.seed, .replace = options.replace}));
+  ASSAY_ASSIGN_OR_RETURN(const auto info, node.Show());
+  std::printf("%s: %s with %zu GPUs\n", options.state.c_str(), info.name.c_str(), info.gpus.size());
+  return OkStatus();
+}
+
+Status Show(const Options& options) {
+  return WithNode(options, [&](const Node& node) -> Status {
+    ASSAY_ASSIGN_OR_RETURN(const auto info, node.Show());
+    std::fputs((options.output == "json" ? ShowJson(info) : ShowText(info)).c_str(), stdout);
+    return OkStatus();
+  });
+}
+
+// All faults are understood before the first is played.
+Status Inject(const Options& options) {
+  std::vector<Fault> faults;
+  for (const std::string& text : options.faults) {
+    ASSAY_ASSIGN_OR_RETURN(faults.emplace_back(), ParseFault(text));
+  }
+  return WithNode(options, [&](const Node& node) -> Status {
+    for (const Fault& fault : faults) {
+      ASSAY_RETURN_IF_ERROR(node.Inject(options.gpu, fault));
+    }
+    return OkStatus();
+  });
+}
+
+Status Completion(const Options& options) {
+  std::fputs(CompletionScript(options.shell).c_str(), stdout);
+  return OkStatus();
+}
+
+void AddGpu(CLI::App* command, Options& options) {
+  command->add_option("GPU", options.gpu, "Slot, UUID, PCI bus id or \"all\"")->required();
+}
+
+// A command on one GPU (or all).
+CLI::App* AddGpuCommand(CLI::App& app, Options& options, Command& command, const char* name,
+                        const char* description, Status (Node::*change)(std::string_view) const) {
+  CLI::App* sub = app.add_subcommand(name, description);
+  AddGpu(sub, options);
+  sub->callback([&options, &command, change] {
+    command = [&options, change] {
+      return WithNode(options, [&](const Node& node) { return (node.*change)(options.gpu); });
+    };
+  });
+  return sub;
+}
+
+// A command on the node that takes nothing else.
+void AddNodeCommand(CLI::App& app, Options& options, Command& command, const char* name,
+                    const char* description, Status (Node::*change)() const) {
+  app.add_subcommand(name, description)->callback([&options, &command, change] {
+    command = [&options, change] {
+      return WithNode(options, [&](const Node& node) { return (node.*change)(); });
+    };
+  });
+}
+
+void AddCreateAndShow(CLI::App& app, Options& options, Command& command) {
+  CLI::App* create = app.add_subcommand("create", "Make a node from its YAML file");
+  create->add_option("NODE", options.node_file, "As fixtures/nodes/dgx-h100.yaml")->required();
+  create->add_option("--seed", options.seed, "Of UUIDs and noise, instead of the file's");
+  create->add_flag("--replace", options.replace, "Take the place of a node that is there");
+  create->callback([&] { command = [&options] { return Create(options); }; });
+
+  CLI::App* show = app.add_subcommand("show", "Print the node and its GPUs");
+  show->add_option("-o,--output", options.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  show->callback([&] { command = [&options] { return Show(options); }; });
+}
+
+void AddFaults(CLI::App& app, Options& options, Command& command) {
+  CLI::App* inject = app.add_subcommand("inject", "Play faults on a GPU");
+  AddGpu(inject, options);
+  inject->add_option("FAULT", options.faults, "What goes wrong")->required();
+  inject->footer(kFaults);
+  inject->callback([&] { command = [&options] { return Inject(options); }; });
+
+  AddGpuCommand(app, options, command, "heal", "End every fault of a GPU, as a reset does",
+                &Node::Heal);
+  AddGpuCommand(app, options, command, "unplug", "Take a GPU out of the node", &Node::Unplug);
+  AddGpuCommand(app, options, command, "replug", "Put it back", &Node::Replug);
+}
+
+void AddProcesses(CLI::App& app, Options& options, Command& command) {
+  CLI::App* proc = app.add_subcommand("proc", "Start and end processes on a GPU");
+  proc->require_subcommand(1);
+  CLI::App* start = proc->add_subcommand("start", "A process takes memory and loads the GPU");
+  AddGpu(start, options);
+  start->add_option("--pid", options.process.pid, "Its process id")->required();
+  start->add_option("--name", options.process.name, "Its name")->default_val("train");
+  start->add_option("--memory", options.memory_mib, "MiB of device memory")->default_val(1024);
+  start->add_option("--utilization", options.utilization, "Percent of the GPU")->default_val(50);
+  start->callback([&] {
+    command = [&options] {
+      options.process.memory_bytes = options.memory_mib * 1024 * 1024;
+      return WithNode(options, [&](const Node& node) {
+        return node.StartProcess(options.gpu, options.process, options.utilization);
+      });
+    };
+  });
+  CLI::App* end = proc->add_subcommand("end", "It ends");
+  AddGpu(end, options);
+  end->add_option("--pid", options.process.pid, "Its process id")->required();
+  end->callback([&] {
+    command = [&options] {
+      return WithNode(options, [&](const Node& node) {
+        return node.EndProcess(options.gpu, options.process.pid);
+      });
+    };
+  });
+}
+
+void AddClockAndDriver(CLI::App& app, Options& options, Command& command) {
+  CLI::App* clock = app.add_subcommand("clock", "Hold, step or run the clock that metrics follow");
+  clock->require_subcommand(1);
+  AddNodeCommand(*clock, options, command, "hold", "It stands still", &Node::HoldClock);
+  AddNodeCommand(*clock, options, command, "run", "It runs", &Node::RunClock);
+  CLI::App* step = clock->add_subcommand("step", "It moves on, while held");
+  std::string* text = &options.step;
+  step->add_option("SECONDS", *text, "How far, in seconds")->required()->check(CLI::PositiveNumber);
+  step->callback([&options, &command] {
+    command = [&options] {
+      const auto seconds = std::chrono::duration<double>(std::stod(options.step));
+      return WithNode(options, [&](const Node& node) {
+        return node.StepClock(std::chrono::duration_cast<Duration>(seconds));
+      });
+    };
+  });
+
+  CLI::App* driver = app.add_subcommand("driver", "Load or unload the kernel driver");
+  driver->require_subcommand(1);
+  AddNodeCommand(*driver, options, command, "load", "nvmlInit works", &Node::LoadDriver);
+  AddNodeCommand(*driver, options, command, "unload", "nvmlInit answers \"Driver Not Loaded\"",
+                 &Node::UnloadDriver);
+}
+
+int Main(int argc, char** argv) {
+  Options options;
+  options.state = fakegpu::control::StatePathFromEnvironment();
+  Command command;
+  CLI::App app(kDescription, "fakegpuctl");
+  app.set_version_flag("--version", ASSAY_VERSION);
+  app.require_subcommand(1);
+  app.add_option("--state", options.state,
+                 "The node's state file; else $ASSAY_FAKEGPU_STATE, else "
+                 "/run/assay/fakegpu/state");
+  AddCreateAndShow(app, options, command);
+  AddFaults(app, options, command);
+  AddProcesses(app, options, command);
+  AddClockAndDriver(app, options, command);
+  CLI::App* completion = app.add_subcommand("completion", "Print a shell's completion script");
+  completion->add_option("SHELL", options.shell, "bash or zsh")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh"}));
+  completion->callback([&] { command = [&options] { return Completion(options); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {
+    return app.exit(success);  // --help, --version.
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "fakegpuctl: %s (see --help)\n", error.what());
+    return kExitUsage;
+  }
+  const Status status = command();
+  if (!status.ok()) {
+    std::fprintf(stderr, "fakegpuctl: %s\n", status.message().c_str());
+    return kExitUsage;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace assay::tools
+
+int main(int argc, char** argv) { return assay::tools::Main(argc, argv); }

@@ -1,0 +1,90 @@
+#include "tools/fakegpuctl/show.h"
+
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace assay::tools {
+namespace {
+
+using fakegpu::control::GpuInfo;
+using fakegpu::control::NodeInfo;
+
+constexpr std::uint64_t kMebibyte = 1024 * 1024;
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string joined;
+  for (const std::string& word : words) {
+    joined += (joined.empty() ? "" : ", ") + word;
+  }
+  return joined;
+}
+
+std::string Health(const GpuInfo& gpu) {
+  if (!gpu.plugged) {
+    return "unplugged";
+  }
+  return gpu.faults.empty() ? "ok" : Join(gpu.faults);
+}
+
+}  // namespace
+
+std::string ShowText(const NodeInfo& node) {
+  std::string text = node.name + ": driver " + node.driver_version + " (CUDA " + node.cuda_version +
+                     ")" + (node.driver_loaded ? "" : ", not loaded") + "\n";
+  char line[256];
+  std::snprintf(line, sizeof(line), "%4s  %-26s %-13s %5s %8s %5s %18s  %s\n", "GPU", "NAME", "PCI",
+                "TEMP", "POWER", "UTIL", "MEMORY", "HEALTH");
+  text += line;
+  for (const GpuInfo& gpu : node.gpus) {
+    char memory[64];
+    std::snprintf(memory, sizeof(memory), "%llu/%llu MiB",
+                  static_cast<unsigned long long>(gpu.memory_used_bytes / kMebibyte),
+                  static_cast<unsigned long long>(gpu.memory_total_bytes / kMebibyte));
+    std::snprintf(line, sizeof(line), "%4u  %-26.26s %-13s %3u C %6u W %3u %% %18s  ", gpu.slot,
+                  gpu.name.c_str(), gpu.pci_bus_id.c_str(), gpu.temperature_c, gpu.power_mw / 1000,
+                  gpu.utilization_percent, memory);
+    text += line + Health(gpu) + "\n";
+  }
+  return text;
+}
+
+std::string ShowJson(const NodeInfo& node) {
+  nlohmann::ordered_json gpus = nlohmann::ordered_json::array();
+  for (const GpuInfo& gpu : node.gpus) {
+    nlohmann::ordered_json processes = nlohmann::ordered_json::array();
+    for (const auto& process : gpu.processes) {
+      processes.push_back(
+          {{"pid", process.pid}, {"name", process.name}, {"memoryBytes", process.memory_bytes}});
+    }
+    gpus.push_back({{"slot", gpu.slot},
+                    {"minor", gpu.minor},
+                    {"name", gpu.name},
+                    {"uuid", gpu.uuid},
+                    {"pciBusId", gpu.pci_bus_id},
+                    {"architecture", gpu.architecture},
+                    {"memoryTotalBytes", gpu.memory_total_bytes},
+                    {"memoryUsedBytes", gpu.memory_used_bytes},
+                    {"numaNode", gpu.numa_node},
+                    {"plugged", gpu.plugged},
+                    {"lost", gpu.lost},
+                    {"migEnabled", gpu.mig_enabled},
+                    {"temperatureC", gpu.temperature_c},
+                    {"powerMilliwatts", gpu.power_mw},
+                    {"utilizationPercent", gpu.utilization_percent},
+                    {"smClockMhz", gpu.sm_clock_mhz},
+                    {"eccCorrected", gpu.ecc_corrected},
+                    {"eccUncorrected", gpu.ecc_uncorrected},
+                    {"lastXid", gpu.last_xid},
+                    {"recoveryAction", gpu.recovery_action},
+                    {"faults", gpu.faults},
+                    {"processes", std::move(processes)}});
+  }
+  const nlohmann::ordered_json json = {{"name", node.name},
+                                       {"driverVersion", node.driver_version},
+                                       {"cudaVersion", node.cuda_version},
+                                       {"driverLoaded", node.driver_loaded},
+                                       {"gpus", std::move(gpus)}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace assay::tools
