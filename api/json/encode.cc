@@ -2,6 +2,7 @@
 #include <cstdint>
 
 #include "api/json/internal/base64.h"
+#include "api/json/internal/scan.h"
 #include "api/json/json.h"
 #include "api/meta/quantity.h"
 #include "api/meta/scalars.h"
@@ -60,19 +61,19 @@ void AppendQuoted(std::string_view text, std::string& out) {
       case '&':
         AppendUnicodeEscape(static_cast<unsigned char>(c), out);
         break;
-      case '\xe2':
-        if (IsLineSeparator(text, i)) {
-          AppendUnicodeEscape(text[i + 2] == '\xa8' ? 0x2028 : 0x2029, out);
-          i += 2;
-        } else {
-          out += c;
-        }
-        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           AppendUnicodeEscape(static_cast<unsigned char>(c), out);
-        } else {
+        } else if (static_cast<unsigned char>(c) < 0x80) {
           out += c;
+        } else if (IsLineSeparator(text, i)) {
+          AppendUnicodeEscape(text[i + 2] == '\xa8' ? 0x2028 : 0x2029, out);
+          i += 2;
+        } else if (std::size_t size = internal::RuneSize(text, i); size > 0) {
+          out += text.substr(i, size);
+          i += size - 1;
+        } else {
+          AppendUnicodeEscape(0xfffd, out);
         }
     }
   }
@@ -84,7 +85,7 @@ void AppendCompact(std::string_view json, std::string& out) {
   bool in_string = false;
   for (std::size_t i = 0; i < json.size(); ++i) {
     char c = json[i];
-    if (in_string && c == '\\') {
+    if (in_string && c == '\\' && i + 1 < json.size()) {
       out += c;
       out += json[++i];
       continue;

@@ -282,34 +282,6 @@ class Validator {
   bool done_ = false;
 };
 
-// Copies one UTF-8 sequence that starts at `at`, or U+FFFD for a byte that starts none. Returns the
-// bytes taken.
-std::size_t CopyRune(std::string_view text, std::size_t at, std::string& out) {
-  auto byte = [&](std::size_t i) {
-    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
-  };
-  unsigned lead = byte(at);
-  std::size_t size = lead < 0x80                   ? 1
-                     : lead >= 0xc2 && lead < 0xe0 ? 2
-                     : lead >= 0xe0 && lead < 0xf0 ? 3
-                     : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                   : 0;
-  bool good = size > 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    good = good && (byte(at + i) & 0xc0) == 0x80;
-  }
-  // Overlong forms, surrogates, and beyond U+10FFFF.
-  unsigned second = byte(at + 1);
-  good = good && !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0) &&
-         !(lead == 0xf0 && second < 0x90) && !(lead == 0xf4 && second >= 0x90);
-  if (!good) {
-    out += kReplacement;
-    return 1;
-  }
-  out.append(text.substr(at, size));
-  return size;
-}
-
 std::uint32_t HexRune(std::string_view text, std::size_t at) {
   std::uint32_t rune = 0;
   for (std::size_t i = 0; i < 4; ++i) {
@@ -338,6 +310,27 @@ std::size_t UnquoteHex(std::string_view text, std::size_t at, std::string& out) 
 
 }  // namespace
 
+std::size_t RuneSize(std::string_view text, std::size_t at) {
+  auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  unsigned lead = byte(at);
+  std::size_t size = lead < 0x80                   ? 1
+                     : lead >= 0xc2 && lead < 0xe0 ? 2
+                     : lead >= 0xe0 && lead < 0xf0 ? 3
+                     : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                   : 0;
+  bool good = size > 0;
+  for (std::size_t i = 1; i < size; ++i) {
+    good = good && (byte(at + i) & 0xc0) == 0x80;
+  }
+  // Overlong forms, surrogates, and beyond U+10FFFF.
+  unsigned second = byte(at + 1);
+  good = good && !(lead == 0xe0 && second < 0xa0) && !(lead == 0xed && second >= 0xa0) &&
+         !(lead == 0xf0 && second < 0x90) && !(lead == 0xf4 && second >= 0x90);
+  return good ? size : 0;
+}
+
 Status Validate(std::string_view text, int max_depth) { return Validator(text, max_depth).Run(); }
 
 std::string Unquote(std::string_view literal) {
@@ -346,7 +339,9 @@ std::string Unquote(std::string_view literal) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] != '\\') {
-      at += CopyRune(text, at, out);
+      std::size_t size = RuneSize(text, at);
+      out += size > 0 ? text.substr(at, size) : std::string_view(kReplacement);
+      at += size > 0 ? size : 1;
       continue;
     }
     char escape = text[at + 1];

@@ -48,6 +48,9 @@ class Cursor {
   bool first_ = false;  // Next was not yet called in the innermost object or array.
 };
 
+// The bytes of the UTF-8 sequence that starts at `at`; 0: none does.
+std::size_t RuneSize(std::string_view text, std::size_t at);
+
 // The text of a string literal, quotes included, decoded.
 std::string Unquote(std::string_view literal);
 
