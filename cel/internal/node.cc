@@ -1,0 +1,444 @@
+#include "cel/internal/node.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace assay::cel::internal {
+namespace {
+
+Value NoSuchKey(Frame& frame, const Value& key) {
+  return frame.context().Error({"no such key: ", DebugString(key)});
+}
+
+// The index that a value means for a list, or an error.
+Value ListIndex(Frame& frame, const Value& key) {
+  switch (key.kind()) {
+    case ValueKind::kInt:
+      return key;
+    case ValueKind::kDouble: {
+      const double index = key.double_value();
+      if (std::trunc(index) == index && std::abs(index) < 9e18) {
+        return Value::Int(static_cast<std::int64_t>(index));
+      }
+      return frame.context().Error({"unsupported index value ", DebugString(key), " in list"});
+    }
+    case ValueKind::kUint:
+      if (key.uint_value() <= INT64_MAX) {
+        return Value::Int(static_cast<std::int64_t>(key.uint_value()));
+      }
+      return frame.context().Error({"unsupported index value ", DebugString(key), " in list"});
+    default:
+      return frame.context().Error({"unsupported index type '", TypeName(key), "' in list"});
+  }
+}
+
+// What selecting gave: a value, an error, or nothing where that is allowed.
+struct Selected {
+  Value value;
+  bool present = true;
+};
+
+// obj[key]. `presence`: an absent key is no error.
+Selected Select(Frame& frame, const Value& object, const Value& key, bool presence) {
+  switch (object.kind()) {
+    case ValueKind::kMap: {
+      Value value;
+      if (object.map().Find(key, &value)) {
+        return {value};
+      }
+      return presence ? Selected{{}, false} : Selected{NoSuchKey(frame, key)};
+    }
+    case ValueKind::kList: {
+      const Value index = ListIndex(frame, key);
+      if (index.IsError()) {
+        return {index};
+      }
+      if (index.int_value() >= 0 &&
+          index.int_value() < static_cast<std::int64_t>(object.list().size())) {
+        return {object.list().At(static_cast<std::size_t>(index.int_value()))};
+      }
+      return presence
+                 ? Selected{{}, false}
+                 : Selected{frame.context().Error({"index out of bounds: ", DebugString(key)})};
+    }
+    case ValueKind::kError:
+      return {object};
+    default:
+      return presence ? Selected{{}, false} : Selected{NoSuchKey(frame, key)};
+  }
+}
+
+bool IsKey(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kString:
+    case ValueKind::kInt:
+    case ValueKind::kUint:
+    case ValueKind::kBool:
+    case ValueKind::kDouble:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// The names of the Go types that cel-go's message shows.
+std::string_view GoTypeName(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kNull:
+      return "types.Null";
+    case ValueKind::kBytes:
+      return "types.Bytes";
+    case ValueKind::kDuration:
+      return "types.Duration";
+    case ValueKind::kTimestamp:
+      return "types.Timestamp";
+    case ValueKind::kList:
+      return "*types.baseList";
+    case ValueKind::kMap:
+      return "*types.baseMap";
+    case ValueKind::kType:
+      return "*types.Type";
+    default:
+      return "*types.Optional";
+  }
+}
+
+Value KeyOf(Frame& frame, const Qualifier& qualifier) {
+  if (qualifier.node == nullptr && qualifier.attribute == nullptr) {
+    return qualifier.key;
+  }
+  const Value key = qualifier.attribute != nullptr ? qualifier.attribute->Resolve(frame)
+                                                   : qualifier.node->Evaluate(frame);
+  if (!key.IsError() && !IsKey(key)) {
+    return frame.context().Error({"invalid qualifier type: ", GoTypeName(key)});
+  }
+  return key;
+}
+
+Value ApplyQualifiers(Frame& frame, Value object, const QualifierList& qualifiers) {
+  bool optional = object.Is(ValueKind::kOptional);
+  if (optional) {
+    if (object.optional() == nullptr) {
+      return object;
+    }
+    object = *object.optional();
+  }
+  for (const QualifierLink* link = qualifiers.first; link != nullptr; link = link->next) {
+    const Qualifier& qualifier = link->qualifier;
+    optional = optional || qualifier.optional;
+    const Value key = KeyOf(frame, qualifier);
+    const Selected selected =
+        key.IsError() ? Selected{key} : Select(frame, object, key, optional || qualifier.test_only);
+    // What an optional selection does not find is not charged.
+    if (!optional || (selected.present && !selected.value.IsError())) {
+      frame.Charge(kSelectCost);
+    }
+    if (selected.present && selected.value.IsError()) {
+      return selected.value;
+    }
+    if (!selected.present && optional) {
+      return Value::Optional(nullptr);
+    }
+    object = qualifier.test_only && !optional ? Value::Bool(selected.present) : selected.value;
+  }
+  return optional ? Value::Optional(frame.arena.New<Value>(object)) : object;
+}
+
+bool EvaluateAll(Frame& frame, std::span<const Node* const> nodes, Value* values, Value* error) {
+  bool ok = true;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    values[i] = nodes[i]->Evaluate(frame);
+    if (values[i].IsError() && ok) {
+      *error = values[i];
+      ok = false;
+      // With three arguments and more, cel-go stops at the first error.
+      if (nodes.size() > 2) {
+        return false;
+      }
+    }
+  }
+  return ok;
+}
+
+Value NotBool(const Value& value) { return value.IsError() ? value : NoSuchOverload(); }
+
+bool IsMapKey(const Value& value) {
+  return value.Is(ValueKind::kString) || value.Is(ValueKind::kInt) || value.Is(ValueKind::kUint) ||
+         value.Is(ValueKind::kBool) || value.Is(ValueKind::kDouble);
+}
+
+}  // namespace
+
+void QualifierList::Add(Arena& arena, const Qualifier& qualifier) {
+  auto* link = arena.New<QualifierLink>(QualifierLink{qualifier});
+  (last == nullptr ? first : last->next) = link;
+  last = link;
+}
+
+Value VariableAttribute::Resolve(Frame& frame) const {
+  Value value;
+  switch (where_) {
+    case Where::kVariable:
+      value = frame.variables[index_];
+      break;
+    case Where::kSlot: {
+      Slot& slot = frame.slots[index_];
+      if (slot.init != nullptr) {
+        const Node* init = slot.init;
+        slot.init = nullptr;
+        Value initial = init->Evaluate(frame);
+        if (initial.Is(ValueKind::kList) && initial.list().size() == 0) {
+          initial = Value::Collecting(
+              static_cast<const List*>(frame.arena.New<MutableList>(frame.arena)));
+        } else if (initial.Is(ValueKind::kMap) && initial.map().size() == 0) {
+          initial =
+              Value::Collecting(static_cast<const Map*>(frame.arena.New<EntryMap>(frame.arena)));
+        }
+        slot.value = initial;
+      }
+      value = slot.value;
+      break;
+    }
+    case Where::kUnknown:
+      return frame.context().Error({"no such attribute(s): ", name_});
+  }
+  if (value.IsError() || qualifiers_.first == nullptr) {
+    return value;
+  }
+  return ApplyQualifiers(frame, value, qualifiers_);
+}
+
+Value RelativeAttribute::Resolve(Frame& frame) const {
+  const Value value = operand_->Evaluate(frame);
+  return value.IsError() ? value : ApplyQualifiers(frame, value, qualifiers_);
+}
+
+Value ConditionalAttribute::Resolve(Frame& frame) const {
+  const Value condition = condition_->Evaluate(frame);
+  if (!condition.Is(ValueKind::kBool)) {
+    return NotBool(condition);
+  }
+  return (condition.bool_value() ? if_true_ : if_false_)->Resolve(frame);
+}
+
+Value AttributeNode::Evaluate(Frame& frame) const {
+  const Value value = attribute_->Resolve(frame);
+  frame.Charge(cost_);
+  if (test_only_ && value.Is(ValueKind::kOptional)) {
+    return Value::Bool(value.optional() != nullptr);
+  }
+  return value;
+}
+
+Value AndNode::Evaluate(Frame& frame) const {
+  const Value left = left_->Evaluate(frame);
+  if (left.IsFalse() || frame.exceeded()) {
+    return Value::Bool(false);
+  }
+  const Value right = right_->Evaluate(frame);
+  if (right.IsFalse()) {
+    return right;
+  }
+  if (!left.IsTrue()) {
+    return NotBool(left);
+  }
+  return right.IsTrue() ? right : NotBool(right);
+}
+
+Value OrNode::Evaluate(Frame& frame) const {
+  const Value left = left_->Evaluate(frame);
+  if (left.IsTrue() || frame.exceeded()) {
+    return Value::Bool(true);
+  }
+  const Value right = right_->Evaluate(frame);
+  if (right.IsTrue()) {
+    return right;
+  }
+  if (!left.IsFalse()) {
+    return NotBool(left);
+  }
+  return right.IsFalse() ? right : NotBool(right);
+}
+
+Value EqualsOrError(const Value& a, const Value& b) {
+  if (a.Is(ValueKind::kOpaque)) {
+    if (!b.Is(ValueKind::kOpaque) || TypeName(a) != TypeName(b) ||
+        !b.opaque().ComparableOnTheRight()) {
+      return NoSuchOverload();
+    }
+  }
+  return Value::Bool(Equal(a, b));
+}
+
+Value EqualsNode::Evaluate(Frame& frame) const {
+  const Value args[] = {left_->Evaluate(frame), right_->Evaluate(frame)};
+  Value result;
+  if (args[0].IsError()) {
+    result = args[0];
+  } else if (args[1].IsError()) {
+    result = args[1];
+  } else {
+    result = EqualsOrError(args[0], args[1]);
+    if (negated_) {
+      result = Value::Bool(!result.IsTrue());
+    }
+  }
+  frame.Charge(ComputeCallCost(negated_ ? CallCost::kSmaller : CallCost::kEquals, args, result));
+  return result;
+}
+
+Value NotStrictlyFalseNode::Evaluate(Frame& frame) const {
+  const Value value = operand_->Evaluate(frame);
+  frame.Charge(1);
+  return value.Is(ValueKind::kBool) ? value : Value::Bool(true);
+}
+
+Value CallNode::Evaluate(Frame& frame) const {
+  Value buffer[kMaxArgs];
+  std::span<Value> values(buffer, std::min(args_.size(), kMaxArgs));
+  if (args_.size() > kMaxArgs) {
+    values = frame.arena.NewArray<Value>(args_.size());
+  }
+  Value result;
+  if (EvaluateAll(frame, args_, values.data(), &result)) {
+    if (frame.exceeded()) {
+      return Value::Error("cost limit exceeded");
+    }
+    result = target_.regex != nullptr
+                 ? target_.regex->Call(target_.function->name, frame.context(), values)
+                 : Call(frame.context(), *target_.function, target_.overload, values);
+  } else if (args_.size() > 2) {
+    return result;
+  }
+  frame.Charge(ComputeCallCost(target_.cost, values, result));
+  return result;
+}
+
+Value InConstantsNode::Evaluate(Frame& frame) const {
+  const Value value = operand_->Evaluate(frame);
+  if (value.IsError()) {
+    return value;
+  }
+  for (std::size_t i = 0; i < list_->size(); ++i) {
+    if (Equal(value, list_->At(i))) {
+      return Value::Bool(true);
+    }
+  }
+  return Value::Bool(false);
+}
+
+Value OptionalOrNode::Evaluate(Frame& frame) const {
+  const Value left = left_->Evaluate(frame);
+  if (!left.Is(ValueKind::kOptional)) {
+    return left.IsError() ? left : NoSuchOverload();
+  }
+  if (left.optional() == nullptr) {
+    return right_->Evaluate(frame);
+  }
+  return unwrap_ ? *left.optional() : left;
+}
+
+Value ListNode::Evaluate(Frame& frame) const {
+  std::span<Value> values = frame.arena.NewArray<Value>(elements_.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < elements_.size(); ++i) {
+    Value value = elements_[i]->Evaluate(frame);
+    if (!value.IsError() && !optional_.empty() && optional_[i]) {
+      if (!value.Is(ValueKind::kOptional)) {
+        value = frame.context().Error(
+            {"cannot initialize optional list element from non-optional value ",
+             DebugString(value)});
+      } else if (value.optional() == nullptr) {
+        continue;
+      } else {
+        value = *value.optional();
+      }
+    }
+    if (value.IsError()) {
+      frame.Charge(kListCost);
+      return value;
+    }
+    values[size++] = value;
+  }
+  frame.Charge(kListCost);
+  return Value::Of(static_cast<const List*>(frame.arena.New<ArrayList>(values.first(size))));
+}
+
+Value MapNode::Evaluate(Frame& frame) const {
+  auto* map = frame.arena.New<EntryMap>(frame.arena);
+  for (std::size_t i = 0; i + 1 < entries_.size(); i += 2) {
+    const Value key = entries_[i]->Evaluate(frame);
+    Value value = key.IsError() ? key : entries_[i + 1]->Evaluate(frame);
+    if (!value.IsError() && !optional_.empty() && optional_[i / 2]) {
+      if (!value.Is(ValueKind::kOptional)) {
+        value = frame.context().Error({"cannot initialize optional entry '", DebugString(key),
+                                       "' from non-optional value ", DebugString(value)});
+      } else if (value.optional() == nullptr) {
+        continue;
+      } else {
+        value = *value.optional();
+      }
+    }
+    if (!value.IsError() && !IsMapKey(key)) {
+      value = frame.context().Error({"unsupported key type: ", TypeName(key)});
+    }
+    if (value.IsError()) {
+      frame.Charge(kMapCost);
+      return value;
+    }
+    map->Set(key, value);
+  }
+  frame.Charge(kMapCost);
+  return Value::Of(static_cast<const Map*>(map));
+}
+
+bool FoldNode::Step(Frame& frame) const {
+  if (parts_.condition->Evaluate(frame).IsFalse() || frame.exceeded()) {
+    return false;
+  }
+  const Value value = parts_.step->Evaluate(frame);
+  frame.slots[parts_.accu_slot] = {value, nullptr};
+  return !frame.exceeded();
+}
+
+Value FoldNode::Evaluate(Frame& frame) const {
+  frame.slots[parts_.accu_slot] = {Value(), parts_.init};
+  const Value range = parts_.range->Evaluate(frame);
+  if (range.IsError()) {
+    return range;
+  }
+  if (range.Is(ValueKind::kList)) {
+    for (std::size_t i = 0; i < range.list().size(); ++i) {
+      const Value element = range.list().At(i);
+      if (parts_.two) {
+        frame.slots[parts_.iter_slot] = {Value::Int(static_cast<std::int64_t>(i)), nullptr};
+        frame.slots[parts_.iter2_slot] = {element, nullptr};
+      } else {
+        frame.slots[parts_.iter_slot] = {element, nullptr};
+      }
+      if (!Step(frame)) {
+        break;
+      }
+    }
+  } else if (range.Is(ValueKind::kMap)) {
+    for (std::size_t i = 0; i < range.map().size(); ++i) {
+      const Map::Entry entry = range.map().At(i);
+      frame.slots[parts_.iter_slot] = {entry.key, nullptr};
+      if (parts_.two) {
+        frame.slots[parts_.iter2_slot] = {entry.value, nullptr};
+      }
+      if (!Step(frame)) {
+        break;
+      }
+    }
+  } else {
+    return frame.context().Error({"got '", GoTypeName(range), "', expected iterable type"});
+  }
+  Value result = parts_.result->Evaluate(frame);
+  if (result.collecting()) {
+    result = result.Is(ValueKind::kList) ? Value::Of(&result.list()) : Value::Of(&result.map());
+  }
+  return result;
+}
+
+}  // namespace assay::cel::internal
