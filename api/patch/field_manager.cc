@@ -19,6 +19,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::string_view kConflictWith = "conflict with ";
 constexpr const char* kLastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
 std::string ApiVersion(const Kind& kind, const std::string& version) {
@@ -350,12 +351,11 @@ json OrEmpty(const Updater& updater, const json& live) {
 
 std::string ConflictMessage(const std::vector<ApplyConflict>& conflicts) {
   if (conflicts.size() == 1) {
-    return "Apply failed with 1 conflict: conflict with " + conflicts[0].manager + ": " +
-           conflicts[0].field;
+    return "Apply failed with 1 conflict: " + conflicts[0].message + ": " + conflicts[0].field;
   }
   std::map<std::string, std::vector<std::string>> by_manager;
   for (const ApplyConflict& conflict : conflicts) {
-    by_manager[conflict.manager].push_back(conflict.field);
+    by_manager[conflict.message.substr(kConflictWith.size())].push_back(conflict.field);
   }
   std::string message = "Apply failed with " + std::to_string(conflicts.size()) + " conflicts: ";
   bool first = true;
@@ -418,7 +418,7 @@ Result<ApplyOutcome> Apply(const WriteIdentity& identity, const json& live, cons
   }
   if (!result.conflicts.empty()) {
     for (const auto& [id, path] : result.conflicts) {
-      outcome.conflicts.push_back({id.ToString(), PathToString(path)});
+      outcome.conflicts.push_back({std::string(kConflictWith) + id.ToString(), PathToString(path)});
     }
     return outcome;
   }

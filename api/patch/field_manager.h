@@ -39,8 +39,8 @@ struct WriteIdentity {
 
 // One field that somebody else owns with another value.
 struct ApplyConflict {
-  // `"kubectl" using v1`; the cause of the answer says `conflict with ` and this.
-  std::string manager;
+  // `conflict with "kubectl" using v1`, the message of a cause.
+  std::string message;
   std::string field;  // ".spec.containers[name=\"a\"].image"
 };
 
