@@ -1,0 +1,113 @@
+// The whole surface at once: every function checks its call before it does anything, and
+// FUNCTIONS.md tells the truth about which are implemented.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "base/file.h"
+#include "fakegpu/nvml/testing/nvml_fixture.h"
+
+namespace assay::fakegpu::nvml {
+namespace {
+
+// The interface gives these no UNINITIALIZED: versions and error texts are told at any time.
+const std::set<std::string> kNeedNoInit = {"nvmlInit",
+                                           "nvmlInit_v2",
+                                           "nvmlInitWithFlags",
+                                           "nvmlErrorString",
+                                           "nvmlSystemGetNVMLVersion",
+                                           "nvmlSystemGetCudaDriverVersion",
+                                           "nvmlSystemGetCudaDriverVersion_v2"};
+
+// Calls a function with zeros and null pointers.
+template <typename... Argument>
+int CallWithNothing(nvmlReturn_t (*function)(Argument...)) {
+  return function(Argument{}...);
+}
+template <typename... Argument>
+int CallWithNothing(const char* (*function)(Argument...)) {
+  return function(Argument{}...) != nullptr ? NVML_SUCCESS : NVML_ERROR_UNKNOWN;
+}
+
+std::map<std::string, int> CallEverythingWithNothing() {
+  const NvmlFunctions& nvml = NvmlFunctions::Get();
+  std::map<std::string, int> results;
+#define NVML_FUNCTION(result, name, parameters)    \
+  if (std::string_view(#name) != "nvmlShutdown") { \
+    results[#name] = CallWithNothing(nvml.name);   \
+  }
+#include "fakegpu/abi/functions.def"
+#undef NVML_FUNCTION
+  return results;
+}
+
+TEST(UninitializedTest, EveryCallButAFewAnswersUninitialized) {
+  setenv("ASSAY_FAKEGPU_STATE", "/nonexistent/state", 1);
+  for (const auto& [name, result] : CallEverythingWithNothing()) {
+    if (!kNeedNoInit.contains(name)) {
+      EXPECT_EQ(result, NVML_ERROR_UNINITIALIZED) << name;
+    }
+  }
+  EXPECT_EQ(NvmlFunctions::Get().nvmlShutdown(), NVML_ERROR_UNINITIALIZED);
+}
+
+class SurfaceTest : public NvmlTest {};
+
+// Null handles and null results are refused everywhere, and nothing crashes on them.
+TEST_F(SurfaceTest, NoCallTakesNothingForAnArgument) {
+  const std::set<std::string> take_nothing = {"nvmlInit", "nvmlInit_v2", "nvmlInitWithFlags",
+                                              "nvmlErrorString"};
+  for (const auto& [name, result] : CallEverythingWithNothing()) {
+    if (take_nothing.contains(name)) {
+      EXPECT_EQ(result, NVML_SUCCESS) << name;
+    } else {
+      // With neither pointers nor handles there is nothing to be refused but the call itself.
+      EXPECT_TRUE(result == NVML_ERROR_INVALID_ARGUMENT || result == NVML_ERROR_NOT_SUPPORTED)
+          << name << " answered " << result;
+    }
+  }
+}
+
+// The table of FUNCTIONS.md, from the lists that the library is built of.
+std::string FunctionsTable() {
+  std::map<std::string, std::string> refused;
+#define NVML_REFUSED(name, parameters, arguments, reason) refused[#name] = reason;
+#define NVML_NEWER(name) refused[#name] = "newer than NVML 13.3";
+#include "fakegpu/nvml/refused.def"
+#undef NVML_REFUSED
+#undef NVML_NEWER
+  std::map<std::string, std::string> functions = refused;
+#define NVML_FUNCTION(result, name, parameters) functions.try_emplace(#name, "");
+#include "fakegpu/abi/functions.def"
+#undef NVML_FUNCTION
+  std::string rows;
+  for (const auto& [name, reason] : functions) {
+    rows += "| `" + name + "` | " + (reason.empty() ? "implemented" : "NOT_SUPPORTED: " + reason) +
+            " |\n";
+  }
+  return "# NVML's functions in the fake\n\n" + std::to_string(functions.size() - refused.size()) +
+         " of " + std::to_string(functions.size()) +
+         " functions answer from the node's state; the others answer NVML_ERROR_NOT_SUPPORTED, "
+         "as\na board without the feature does, after the same checks of the call.\n\nMade by "
+         "surface_test.cc; `ASSAY_UPDATE_GOLDENS=1 ctest -R FunctionsTableTest` writes it anew.\n\n"
+         "| function | answer |\n| --- | --- |\n" +
+         rows;
+}
+
+TEST(FunctionsTableTest, IsUpToDate) {
+  const std::string path = "fakegpu/nvml/FUNCTIONS.md";
+  const std::string expected = FunctionsTable();
+  if (std::getenv("ASSAY_UPDATE_GOLDENS") != nullptr) {
+    std::ofstream(path) << expected;
+  }
+  EXPECT_EQ(ReadFile(path).value_or(""), expected)
+      << "accept with: ASSAY_UPDATE_GOLDENS=1 ctest -R FunctionsTableTest";
+}
+
+}  // namespace
+}  // namespace assay::fakegpu::nvml
