@@ -1,29 +1,43 @@
 // OpenAPI: the documents from which kubectl learns the schemas (apply, explain, create --validate).
 //
-// Thread-safe: pure functions.
+//   GET /openapi/v3                            discovery()
+//   GET /openapi/v3/apis/resource.k8s.io/v1    GroupVersion("resource.k8s.io", "v1")
+//   GET /openapi/v3/api/v1                     GroupVersion("", "v1")
+//
+// There is no /openapi/v2: clients of Kubernetes 1.27 and later ask for it only where v3 is
+// missing.
+//
+// Thread-safe.
 #ifndef ASSAY_API_OPENAPI_OPENAPI_H_
 #define ASSAY_API_OPENAPI_OPENAPI_H_
 
+#include <map>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
-#include "api/object.h"
-#include "base/result.h"
+#include "api/compatibility.h"
 
 namespace assay::api::openapi {
 
-// The document at /openapi/v3: group-versions and where their schemas are, each with a hash that
-// changes when the schema does. JSON text.
-std::string Discovery(const std::vector<const Kind*>& kinds);
+// The documents of all kinds that are served at one level, as JSON texts.
+class Documents {
+ public:
+  explicit Documents(Level level);
 
-// The document at /openapi/v3/apis/<group>/<version> (core: group "", /openapi/v3/api/v1), JSON
-// text. kNotFound if no kind is served there.
-Result<std::string> GroupVersionDocument(const std::vector<const Kind*>& kinds,
-                                         std::string_view group, std::string_view version);
+  // Which group-versions there are and where their documents lie, each with a hash that changes
+  // when the document does.
+  const std::string& discovery() const { return discovery_; }
+  // The schemas and paths of one group-version; null if nothing is served there.
+  const std::string* GroupVersion(std::string_view group, std::string_view version) const;
 
-// The document at /openapi/v2 (swagger), JSON text.
-std::string SwaggerDocument(const std::vector<const Kind*>& kinds);
+ private:
+  std::string discovery_;
+  std::map<std::pair<std::string, std::string>, std::string> documents_;
+};
+
+// Made when first asked for, which takes tens of milliseconds, and kept for the whole program.
+const Documents& DocumentsFor(Level level);
 
 }  // namespace assay::api::openapi
 
