@@ -41,6 +41,8 @@ class Authorizer {
   void Revoke(const std::string& subject);
 
   bool Allows(const User& user, const RequestInfo& info) const;
+  // What `user` has been granted in `namespace_` (SelfSubjectRulesReview).
+  std::vector<PolicyRule> RulesFor(const User& user, const std::string& namespace_) const;
 
   // Grants to "system:nodes" what a kubelet needs. What it may do to which objects is narrowed by
   // the registry, as NodeRestriction does.

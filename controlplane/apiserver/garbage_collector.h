@@ -29,7 +29,8 @@ class GarbageCollector {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // Shared with callbacks, which do nothing once the collector is gone.
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace assay::controlplane::apiserver

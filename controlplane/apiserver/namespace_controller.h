@@ -22,7 +22,8 @@ class NamespaceController {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  // Shared with callbacks, which do nothing once the controller is gone.
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace assay::controlplane::apiserver

@@ -21,6 +21,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -148,6 +149,9 @@ class Registry {
   // is read. Warnings go to `context`.
   ApiResult<api::Object> Decode(const api::Kind& kind, std::string_view version,
                                 std::string_view json, RequestContext& context) const;
+  // The same of protobuf with its envelope.
+  ApiResult<api::Object> DecodeProto(const api::Kind& kind, std::string_view version,
+                                     std::string_view bytes) const;
 
  private:
   // A pure change of the stored object: what it shall become, or why not.
@@ -167,6 +171,9 @@ class Registry {
   ApiResult<api::Object> Patched(const api::Kind& kind, const PatchQuery& query,
                                  const api::KindVersion& version, const VersionPtr& current,
                                  RequestContext& context) const;
+  ApiResult<nlohmann::json> Applied(const api::Kind& kind, const PatchQuery& query,
+                                    const api::KindVersion& version, const store::Version* live,
+                                    const RequestContext& context) const;
   ApiResult<VersionPtr> CreateByApply(const api::Kind& kind, const Key& key,
                                       const PatchQuery& query, const api::KindVersion& version,
                                       RequestContext& context);
@@ -187,6 +194,11 @@ class Registry {
   std::mutex random_mu_;
   Random random_;  // Guarded by random_mu_.
 };
+
+// A resource version as a client writes it, or BadRequest.
+ApiResult<std::uint64_t> ParseResourceVersion(std::string_view text);
+// The answer to a version that is yet to come: 504, try again in a second.
+api::meta::Status TooLargeResourceVersion(std::uint64_t asked, std::uint64_t current);
 
 }  // namespace assay::controlplane::apiserver
 

@@ -23,7 +23,7 @@ class Draft {
 
   const api::Kind& kind() const { return *kind_; }
   void* data() { return value_.get(); }
-  api::meta::ObjectMeta& metadata() { return *kind_->mutable_metadata(value_.get()); }
+  api::meta::ObjectMeta& metadata() { return kind_->MutableMetadata(value_.get()); }
   template <typename T>
   T& As() {
     ASSAY_CHECK(kind_ == &api::KindOf<T>()) << "not a " << api::KindOf<T>().kind;
@@ -31,10 +31,7 @@ class Draft {
   }
 
   // The Draft is used up.
-  api::Object Freeze() && {
-    const api::meta::ObjectMeta* metadata = kind_->mutable_metadata(value_.get());
-    return api::Object(kind_, std::move(value_), metadata);
-  }
+  api::Object Freeze() && { return api::Object::Of(*kind_, std::move(value_)); }
 
  private:
   Draft(const api::Kind* kind, std::shared_ptr<void> value)

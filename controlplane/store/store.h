@@ -123,6 +123,7 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
+  const Encoder& encoder() const { return options_.encoder; }
   // Of the latest write of any kind.
   std::uint64_t resource_version() const;
 

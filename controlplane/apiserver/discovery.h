@@ -1,0 +1,37 @@
+// Discovery: which groups, versions and resources the server has: the documents at /api, /apis,
+// /api/v1, /apis/<group> and /apis/<group>/<version>, and their aggregated form.
+//
+// Thread-safe: pure functions. All return JSON text.
+#ifndef ASSAY_CONTROLPLANE_APISERVER_DISCOVERY_H_
+#define ASSAY_CONTROLPLANE_APISERVER_DISCOVERY_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/compatibility.h"
+#include "api/object.h"
+
+namespace assay::controlplane::apiserver {
+
+// The kinds that are served at `level`, in the order of discovery.
+std::vector<const api::Kind*> ServedKinds(api::Level level);
+
+// The subresources of a kind, but its status: "binding", "eviction", "finalize".
+std::vector<std::string_view> ExtraSubresources(const api::Kind& kind);
+
+std::string CoreVersionsDocument(std::string_view server_address);  // /api
+std::string GroupListDocument(api::Level level);                    // /apis
+// /apis/<group>, or nothing if it is not served.
+std::optional<std::string> GroupDocument(std::string_view group, api::Level level);
+// /api/v1 and /apis/<group>/<version>, or nothing.
+std::optional<std::string> ResourceListDocument(std::string_view group, std::string_view version,
+                                                api::Level level);
+// APIGroupDiscoveryList (apidiscovery.k8s.io/v2): at /api of the core group, at /apis of all
+// others.
+std::string AggregatedDocument(bool core, api::Level level);
+
+}  // namespace assay::controlplane::apiserver
+
+#endif  // ASSAY_CONTROLPLANE_APISERVER_DISCOVERY_H_

@@ -1,0 +1,41 @@
+// Negotiation: in which form a client wants its answer (Accept), and how a body's bytes become an
+// object (Content-Type).
+//
+// Thread-safe: pure functions.
+#ifndef ASSAY_CONTROLPLANE_APISERVER_NEGOTIATION_H_
+#define ASSAY_CONTROLPLANE_APISERVER_NEGOTIATION_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace assay::controlplane::apiserver {
+
+enum class OutputForm {
+  kObject,
+  kTable,                // as=Table;v=v1;g=meta.k8s.io
+  kPartialMetadata,      // as=PartialObjectMetadata or PartialObjectMetadataList
+  kAggregatedDiscovery,  // as=APIGroupDiscoveryList;v=v2;g=apidiscovery.k8s.io
+};
+
+// The first form in `accept` that can be served; nothing: 406. All answers are JSON. `discovery`:
+// the path is /api or /apis, where aggregated discovery can be had.
+std::optional<OutputForm> NegotiateOutput(std::string_view accept, bool discovery);
+
+enum class BodyFormat {
+  kJson,
+  kYaml,
+  kProtobuf,
+  kJsonPatch,
+  kMergePatch,
+  kStrategicMergePatch,
+  kApplyYaml,
+  kUnsupported
+};
+
+// Of a Content-Type; none: JSON.
+BodyFormat FormatOf(std::string_view content_type);
+
+}  // namespace assay::controlplane::apiserver
+
+#endif  // ASSAY_CONTROLPLANE_APISERVER_NEGOTIATION_H_

@@ -1,0 +1,433 @@
+#include "controlplane/apiserver/server.h"
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "api/meta/status.h"
+#include "api/openapi/openapi.h"
+#include "base/file.h"
+#include "base/http/certificate.h"
+#include "base/http/server.h"
+#include "base/random.h"
+#include "controlplane/apiserver/api_call.h"
+#include "controlplane/apiserver/base64.h"
+#include "controlplane/apiserver/discovery.h"
+#include "controlplane/apiserver/registry.h"
+#include "controlplane/apiserver/resource_handler.h"
+#include "controlplane/apiserver/reviews.h"
+#include "controlplane/apiserver/watch_hub.h"
+
+namespace assay::controlplane::apiserver {
+namespace {
+
+namespace meta = api::meta;
+
+constexpr std::string_view kAggregatedType =
+    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+
+// What may be read without credentials (the role system:public-info-viewer).
+bool IsPublic(const RequestInfo& info) {
+  return !info.is_resource && info.verb == "get" &&
+         (info.path == "/version" || info.path == "/version/" || info.path == "/healthz" ||
+          info.path == "/livez" || info.path == "/readyz");
+}
+
+std::uint64_t Hash(std::string_view body) {  // FNV-1a
+  std::uint64_t hash = 14695981039346656037u;
+  for (char c : body) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  }
+  return body.empty() ? 0 : hash;
+}
+
+// Source: apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
+meta::Status ForbiddenStatus(const User& user, const RequestInfo& info) {
+  std::string who = "User \"" + user.name + "\" cannot " + info.verb;
+  if (!info.is_resource) {
+    return meta::Forbidden({"", ""}, "", who + " path \"" + info.path + "\"");
+  }
+  std::string resource =
+      info.subresource.empty() ? info.resource : info.resource + "/" + info.subresource;
+  who += " resource \"" + resource + "\" in API group \"" + info.group + "\"";
+  who += info.namespace_.empty() ? " at the cluster scope"
+                                 : " in the namespace \"" + info.namespace_ + "\"";
+  return meta::Forbidden({info.group, info.resource}, info.name, who);
+}
+
+std::string VersionDocument(api::Level level) {
+  std::string minor(api::LevelName(level).substr(2));
+  std::string version = level == api::Level::k1_36 ? "v1.36.3" : "v1." + minor + ".0";
+  return R"({"major":"1","minor":")" + minor + R"(","gitVersion":")" + version +
+         R"(","gitCommit":"","gitTreeState":"clean","buildDate":"","goVersion":"",)" +
+         R"("compiler":"","platform":"linux/amd64"})";
+}
+
+}  // namespace
+
+struct Server::Impl {
+  Impl(Registry& the_registry, ServerOptions the_options)
+      : registry(the_registry),
+        options(the_options),
+        handler(the_registry, [this](User user) { return AddToken(std::move(user)); }),
+        watches(the_options.bookmark_interval) {}
+
+  Registry& registry;
+  const ServerOptions options;
+  ResourceHandler handler;
+  WatchHub watches;
+  FaultInjector faults;
+  RequestLog log;
+  std::string ca_pem;
+  std::string admin_token;
+
+  std::mutex mu;
+  Random random = Random::FromSystem();  // Guarded by mu.
+  std::map<std::string, User> tokens;    // Guarded by mu.
+  // Requests that a fault leaves without an answer.
+  std::vector<std::shared_ptr<http::Responder>> hanging;  // Guarded by mu.
+  std::unique_ptr<http::Server> server;                   // Last: its threads use the rest.
+
+  api::Level level() const { return registry.compatibility().level(); }
+
+  std::string AddToken(User user) {
+    std::lock_guard lock(mu);
+    std::string token = random.Uuid() + random.Uuid();
+    tokens.emplace(token, std::move(user));
+    return token;
+  }
+
+  std::optional<User> UserOfToken(const std::string& token) {
+    std::lock_guard lock(mu);
+    auto found = tokens.find(token);
+    return found == tokens.end() ? std::nullopt : std::optional(found->second);
+  }
+
+  // Nothing: credentials that are wrong. No credentials: the anonymous user.
+  std::optional<User> Authenticate(const http::Request& request) {
+    std::string_view header = request.headers.Get("Authorization");
+    constexpr std::string_view kBearer = "Bearer ";
+    if (header.starts_with(kBearer)) {
+      return UserOfToken(std::string(header.substr(kBearer.size())));
+    }
+    if (!request.peer.common_name.empty()) {
+      User user{.name = request.peer.common_name, .groups = request.peer.organizations};
+      user.groups.emplace_back("system:authenticated");
+      return user;
+    }
+    return User{.name = "system:anonymous", .groups = {"system:unauthenticated"}};
+  }
+
+  void Handle(http::Request request, std::shared_ptr<http::Responder> responder) {
+    ApiCall call;
+    call.route = ParseRoute(request.method, request.path, request.query, level());
+    call.request = std::move(request);
+    std::optional<User> user = Authenticate(call.request);
+    if (!user) {
+      Reply(call, *responder, StatusAnswer(meta::Unauthorized("Unauthorized")));
+      return;
+    }
+    call.user = *std::move(user);
+    if (call.request.body_too_large) {
+      Reply(call, *responder, StatusAnswer(meta::RequestEntityTooLarge("limit is 3145728")));
+      return;
+    }
+    std::string agent(call.request.headers.Get("User-Agent"));
+    if (auto action = faults.Take(call.route.info, call.user.name, agent)) {
+      Misbehave(call, std::move(responder), *action);
+      return;
+    }
+    const RequestInfo& info = call.route.info;
+    bool anonymous = call.user.InGroup("system:unauthenticated");
+    if (anonymous ? !IsPublic(info) : !registry.authorizer().Allows(call.user, info)) {
+      Reply(call, *responder, StatusAnswer(ForbiddenStatus(call.user, info)));
+      return;
+    }
+    const bool discovery = info.path == "/api" || info.path == "/apis";
+    auto form = NegotiateOutput(call.request.headers.Get("Accept"), discovery);
+    if (!form && !info.is_resource) {
+      form = OutputForm::kObject;  // Fixed paths are JSON or text, whatever was asked for.
+    }
+    if (!form) {
+      Reply(call, *responder,
+            StatusAnswer(meta::NotAcceptable(
+                "only the following media types are accepted: application/json")));
+      return;
+    }
+    call.form = *form;
+    if (call.route.kind != nullptr && info.verb == "watch" && info.subresource.empty()) {
+      Watch(call, *responder);
+      return;
+    }
+    Reply(call, *responder, Execute(call));
+  }
+
+  Answer Execute(ApiCall& call) {
+    if (call.route.kind != nullptr) {
+      return handler.Handle(call);
+    }
+    if (auto review = AnswerReview(call, registry.authorizer(), [this](const std::string& token) {
+          return UserOfToken(token);
+        })) {
+      return *std::move(review);
+    }
+    if (call.route.info.verb == "get" || call.route.info.verb == "list") {
+      if (auto document = Document(call)) {
+        return *std::move(document);
+      }
+    }
+    return StatusAnswer(meta::PathNotFound());
+  }
+
+  // What is at the paths that are no resources.
+  std::optional<Answer> Document(const ApiCall& call) {
+    std::string_view path = call.route.info.path;
+    while (path.size() > 1 && path.ends_with('/')) {
+      path.remove_suffix(1);
+    }
+    if (path == "/healthz" || path == "/livez" || path == "/readyz" ||
+        path.starts_with("/livez/") || path.starts_with("/readyz/")) {
+      return Answer{.body = "ok", .content_type = "text/plain; charset=utf-8"};
+    }
+    if (path == "/version") {
+      return Answer{.body = VersionDocument(level())};
+    }
+    if (path == "/api" || path == "/apis") {
+      bool core = path == "/api";
+      if (call.form == OutputForm::kAggregatedDiscovery) {
+        return Answer{.body = AggregatedDocument(core, level()),
+                      .content_type = std::string(kAggregatedType)};
+      }
+      return Answer{.body = core ? CoreVersionsDocument(server->url().substr(8))
+                                 : GroupListDocument(level())};
+    }
+    if (path == "/openapi/v3") {
+      return Answer{.body = api::openapi::DocumentsFor(level()).discovery()};
+    }
+    return GroupPath(path);
+  }
+
+  // /api/v1, /apis/<group>, /apis/<group>/<version>, and the same below /openapi/v3.
+  std::optional<Answer> GroupPath(std::string_view path) {
+    constexpr std::string_view kOpenApi = "/openapi/v3";
+    bool openapi = path.starts_with(kOpenApi);
+    if (openapi) {
+      path.remove_prefix(kOpenApi.size());
+    }
+    std::string group;
+    std::string version;
+    if (path.starts_with("/api/")) {
+      version = path.substr(5);
+    } else if (path.starts_with("/apis/")) {
+      path.remove_prefix(6);
+      std::size_t slash = path.find('/');
+      group = path.substr(0, slash);
+      version = slash == std::string_view::npos ? "" : path.substr(slash + 1);
+    } else {
+      return std::nullopt;
+    }
+    if (openapi) {
+      const std::string* document =
+          api::openapi::DocumentsFor(level()).GroupVersion(group, version);
+      return document == nullptr ? std::nullopt : std::optional(Answer{.body = *document});
+    }
+    std::optional<std::string> document = version.empty()
+                                              ? GroupDocument(group, level())
+                                              : ResourceListDocument(group, version, level());
+    return document ? std::optional(Answer{.body = *std::move(document)}) : std::nullopt;
+  }
+
+  void Watch(ApiCall& call, http::Responder& responder) {
+    ApiResult<ResourceHandler::WatchPlan> plan = handler.PlanWatch(call);
+    if (!plan.ok()) {
+      Reply(call, responder, StatusAnswer(plan.error()));
+      return;
+    }
+    const bool streamed_list = plan->query.send_initial_events.value_or(false);
+    ApiResult<std::unique_ptr<WatchCursor>> cursor =
+        WatchCursor::Open(registry, call.kind(), std::move(plan->query));
+    if (!cursor.ok() && cursor.error().code != 410) {
+      Reply(call, responder, StatusAnswer(cursor.error()));
+      return;
+    }
+    Record(call, 200, /*injected=*/false);
+    auto stream = responder.StartStream(
+        200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache, private"}});
+    if (!cursor.ok()) {
+      // As upstream: the watch starts, and its first event says that the version is too old.
+      stream->Write(WriteErrorEvent(cursor.error()));
+      stream->End();
+      return;
+    }
+    Duration timeout = plan->timeout_seconds.value_or(0) > 0
+                           ? Duration(std::chrono::seconds(*plan->timeout_seconds))
+                           : RandomTimeout();
+    watches.Add({.cursor = std::move(*cursor),
+                 .stream = std::move(stream),
+                 .kind = call.route.kind,
+                 .form = handler.FormOf(call),
+                 .bookmarks = plan->bookmarks,
+                 .streamed_list = streamed_list,
+                 .timeout = timeout,
+                 .info = call.route.info,
+                 .user = call.user.name,
+                 .user_agent = std::string(call.request.headers.Get("User-Agent")),
+                 .now = [this] { return registry.clock().Now(); }});
+  }
+
+  Duration RandomTimeout() {
+    std::lock_guard lock(mu);
+    auto spread = static_cast<std::uint64_t>(options.min_watch_timeout.count());
+    return options.min_watch_timeout +
+           Duration(static_cast<std::int64_t>(spread == 0 ? 0 : random.Below(spread)));
+  }
+
+  void Misbehave(ApiCall& call, std::shared_ptr<http::Responder> responder,
+                 const Fault::Action& action) {
+    switch (action.kind) {
+      case Fault::Kind::kStatus: {
+        meta::Status status{
+            .status = "Failure",
+            .message = action.message,
+            .reason = action.reason,
+            .details = meta::StatusDetails{.name = call.route.info.name,
+                                           .group = call.route.info.group,
+                                           .kind = call.route.info.resource,
+                                           .retry_after_seconds = action.retry_after_seconds},
+            .code = action.code};
+        Reply(call, *responder, StatusAnswer(status), /*injected=*/true);
+        return;
+      }
+      case Fault::Kind::kHang: {
+        Record(call, 0, /*injected=*/true);
+        std::lock_guard lock(mu);
+        hanging.push_back(std::move(responder));
+        return;
+      }
+      case Fault::Kind::kLoseAnswer:
+        if (call.route.info.verb != "watch") {
+          Execute(call);
+        }
+        [[fallthrough]];
+      case Fault::Kind::kDropConnection:
+        Record(call, 0, /*injected=*/true);
+        responder->Drop();
+        return;
+    }
+  }
+
+  void Reply(const ApiCall& call, http::Responder& responder, Answer answer,
+             bool injected = false) {
+    Record(call, answer.code, injected);
+    responder.Send(ToResponse(std::move(answer), call.context.warnings));
+  }
+
+  void Record(const ApiCall& call, int code, bool injected) {
+    const http::Request& request = call.request;
+    log.Add({.time = registry.clock().Now(),
+             .user = call.user.name,
+             .user_agent = std::string(request.headers.Get("User-Agent")),
+             .info = call.route.info,
+             .label_selector = std::string(request.query.Get("labelSelector")),
+             .field_selector = std::string(request.query.Get("fieldSelector")),
+             .content_type = std::string(request.headers.Get("Content-Type")),
+             .body_hash = Hash(request.body),
+             .body_bytes = request.body.size(),
+             .code = code,
+             .injected = injected});
+  }
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions options) {
+  ASSAY_ASSIGN_OR_RETURN(http::CertificateAuthority authority,
+                         http::CertificateAuthority::Create("assay-apiserver"));
+  http::ServerOptions http_options{.port = options.port, .threads = options.threads};
+  ASSAY_ASSIGN_OR_RETURN(http_options.tls, authority.IssueServer({"kubernetes.default.svc"}));
+  http_options.client_ca_pem = authority.certificate_pem();
+
+  auto impl = std::make_unique<Impl>(registry, options);
+  impl->ca_pem = authority.certificate_pem();
+  impl->admin_token = impl->AddToken(
+      {.name = "kubernetes-admin", .groups = {"system:masters", "system:authenticated"}});
+  ASSAY_ASSIGN_OR_RETURN(
+      impl->server,
+      http::Server::Start(
+          std::move(http_options),
+          [raw = impl.get()](http::Request request, std::shared_ptr<http::Responder> responder) {
+            raw->Handle(std::move(request), std::move(responder));
+          }));
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::~Server() { Stop(); }
+
+void Server::Stop() {
+  {
+    std::lock_guard lock(impl_->mu);
+    for (auto& responder : impl_->hanging) {
+      responder->Drop();
+    }
+    impl_->hanging.clear();
+  }
+  impl_->server->Stop();
+  impl_->watches.Stop();
+}
+
+std::string Server::url() const { return impl_->server->url(); }
+const std::string& Server::ca_pem() const { return impl_->ca_pem; }
+const std::string& Server::admin_token() const { return impl_->admin_token; }
+std::string Server::AddToken(User user) { return impl_->AddToken(std::move(user)); }
+
+void Server::RemoveToken(const std::string& token) {
+  std::lock_guard lock(impl_->mu);
+  impl_->tokens.erase(token);
+}
+
+std::string Server::Kubeconfig(const std::string& token, const std::string& namespace_) const {
+  return "apiVersion: v1\n"
+         "kind: Config\n"
+         "clusters:\n"
+         "- name: assay\n"
+         "  cluster:\n"
+         "    server: " +
+         url() +
+         "\n"
+         "    certificate-authority-data: " +
+         Base64Encode(impl_->ca_pem) +
+         "\n"
+         "users:\n"
+         "- name: assay\n"
+         "  user:\n"
+         "    token: " +
+         token +
+         "\n"
+         "contexts:\n"
+         "- name: assay\n"
+         "  context:\n"
+         "    cluster: assay\n"
+         "    user: assay\n"
+         "    namespace: " +
+         (namespace_.empty() ? "default" : namespace_) +
+         "\n"
+         "current-context: assay\n";
+}
+
+Status Server::WriteKubeconfig(const std::filesystem::path& path, const std::string& token,
+                               const std::string& namespace_) const {
+  return WriteFileAtomically(path, Kubeconfig(token, namespace_), {.mode = 0600});
+}
+
+Authorizer& Server::authorizer() { return impl_->registry.authorizer(); }
+FaultInjector& Server::faults() { return impl_->faults; }
+RequestLog& Server::requests() { return impl_->log; }
+std::size_t Server::DropWatches(const RequestMatch& match) { return impl_->watches.Drop(match); }
+std::size_t Server::ExpireWatches(const RequestMatch& match) {
+  return impl_->watches.Expire(match);
+}
+
+}  // namespace assay::controlplane::apiserver
