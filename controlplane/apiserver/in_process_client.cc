@@ -6,6 +6,7 @@
 
 #include "api/core/types.h"
 #include "api/meta/status.h"
+#include "api/validation/defaulting.h"
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/apiserver/watch_cursor.h"
 
@@ -141,12 +142,13 @@ class InProcessClient : public Client {
       Reply(std::move(done), bound.ok() ? Result<Object>(object) : ToResult(bound));
       return;
     }
-    Reply(std::move(done), ToResult(registry_.Create(object, context)));
+    Reply(std::move(done), ToResult(registry_.Create(Defaulted(object), context)));
   }
 
   void Update(Object object, WriteOptions options, Callback<Object> done) override {
     RequestContext context = Context(options.field_manager, options.dry_run);
-    Reply(std::move(done), FromUpdate(registry_.Update(object, options.subresource, context)));
+    Reply(std::move(done),
+          FromUpdate(registry_.Update(Defaulted(object), options.subresource, context)));
   }
 
   void Patch(const Kind& kind, ObjectKey key, std::string body, PatchOptions options,
@@ -232,6 +234,11 @@ class InProcessClient : public Client {
             .field_manager = std::move(field_manager),
             .dry_run = dry_run,
             .field_validation = api::json::FieldValidation::kStrict};
+  }
+
+  // As the Server does when it decodes.
+  Object Defaulted(const Object& object) const {
+    return api::validation::ApplyDefaults(object, registry_.clock().Now());
   }
 
   static Result<Object> FromUpdate(const ApiResult<UpdateAnswer>& answer) {
