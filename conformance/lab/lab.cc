@@ -1,5 +1,8 @@
 #include "conformance/lab/lab.h"
 
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -45,7 +48,7 @@ bool PoolsAreComplete(const std::vector<ResourceSlice>& slices) {
 // The library lies beside the programs, built or installed.
 std::string NvmlLibrary(const std::filesystem::path& bin_directory) {
   const std::filesystem::path prefix = bin_directory.parent_path();
-  for (const char* place : {"lib", "lib/assay", "lib64", "lib/x86_64-linux-gnu", "fakegpu/nvml"}) {
+  for (const char* place : {"lib", "lib/assay", "lib64/assay", "lib/x86_64-linux-gnu/assay"}) {
     std::filesystem::path library = prefix / place / "libnvidia-ml.so.1";
     if (std::filesystem::exists(library)) {
       return library.string();
@@ -99,8 +102,9 @@ Status Lab::SetUp() {
   directories_.registry = directories_.kubelet / "plugins_registry";
   directories_.cdi = root_ / "cdi";
   directories_.state = root_ / "state";
+  directories_.dev = root_ / "dev";
   for (const auto& directory : {directories_.plugins, directories_.registry, directories_.cdi,
-                                directories_.state, root_ / "cluster"}) {
+                                directories_.state, directories_.dev, root_ / "cluster"}) {
     ASSAY_RETURN_IF_ERROR(MakeDirectories(directory));
   }
   ASSAY_RETURN_IF_ERROR(SetUpCluster());
@@ -108,15 +112,17 @@ Status Lab::SetUp() {
 }
 
 Status Lab::SetUpCluster() {
-  // The suites allocate claims themselves: controllers would take reservations for pods that do
-  // not exist back again.
-  ASSAY_ASSIGN_OR_RETURN(
-      cluster_, controlplane::Cluster::Start({.directory = root_ / "cluster",
-                                              .namespaces = {"default", std::string(kNamespace)},
-                                              .garbage_collector = false,
-                                              .claim_controller = false,
-                                              .scheduler = false,
-                                              .eviction_controller = false}));
+  // Suites allocate claims themselves: controllers would take reservations for pods that do not
+  // exist back again.
+  const bool whole = options_.whole_cluster;
+  ASSAY_ASSIGN_OR_RETURN(cluster_,
+                         controlplane::Cluster::Start(
+                             {.directory = root_ / "cluster",
+                              .namespaces = {"default", "kube-system", std::string(kNamespace)},
+                              .garbage_collector = whole,
+                              .claim_controller = whole,
+                              .scheduler = whole,
+                              .eviction_controller = whole}));
   ASSAY_ASSIGN_OR_RETURN(const api::core::Node node,
                          cluster_->AddNode({.name = std::string(kNodeName)}));
   node_uid_ = node.metadata.uid;
@@ -147,9 +153,25 @@ Status Lab::SetUpFakeGpus() {
   ASSAY_ASSIGN_OR_RETURN(const std::string text, Expand(options_.profile.fakegpu, variables));
   const std::filesystem::path node_file = options_.profile.file.parent_path() / text;
   const std::filesystem::path state = variables.at("FAKEGPU_STATE");
-  ASSAY_RETURN_IF_ERROR(fakegpu::control::Node::Create(state, node_file).status());
+  ASSAY_ASSIGN_OR_RETURN(const fakegpu::control::Node node,
+                         fakegpu::control::Node::Create(state, node_file));
+  ASSAY_ASSIGN_OR_RETURN(const fakegpu::control::NodeInfo info, node.Show());
+  MakeDeviceNodes(info);
   ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
   return OkStatus();
+}
+
+void Lab::MakeDeviceNodes(const fakegpu::control::NodeInfo& node) {
+  // NVIDIA's character devices, Documentation/admin-guide/devices.txt.
+  constexpr unsigned kMajor = 195;
+  constexpr unsigned kControlMinor = 255;
+  const auto make = [&](const std::string& name, unsigned minor) {
+    return mknod((directories_.dev / name).c_str(), S_IFCHR | 0666, makedev(kMajor, minor)) == 0;
+  };
+  has_device_nodes_ = make("nvidiactl", kControlMinor);
+  for (const fakegpu::control::GpuInfo& gpu : node.gpus) {
+    has_device_nodes_ = has_device_nodes_ && make("nvidia" + std::to_string(gpu.minor), gpu.minor);
+  }
 }
 
 Variables Lab::VariablesFor(const std::string& instance) const {
@@ -162,6 +184,7 @@ Variables Lab::VariablesFor(const std::string& instance) const {
           {"STATE_DIR", directories_.state.string()},
           {"DRIVER_NAME", options_.profile.driver},
           {"INSTANCE", instance},
+          {"DEV_DIR", directories_.dev.string()},
           {"FAKEGPU_STATE", (root_.path() / "fakegpu" / "state").string()},
           {"NVML_LIBRARY", NvmlLibrary(options_.bin_directory)},
           {"PROFILE_DIR", options_.profile.file.parent_path().string()},
@@ -172,9 +195,19 @@ std::filesystem::path Lab::data_directory() const {
   return Expand(options_.profile.data_directory, VariablesFor("")).value_or("");
 }
 
-std::vector<std::filesystem::path> Lab::state_files() const {
-  const auto files = Expand(options_.profile.state_files, VariablesFor("")).value_or({});
-  return {files.begin(), files.end()};
+std::vector<std::filesystem::path> Lab::StateFiles() const {
+  std::vector<std::filesystem::path> files;
+  for (const std::filesystem::path path :
+       Expand(options_.profile.state_files, VariablesFor("")).value_or({})) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(path, error)) {
+      files.push_back(path);
+    }
+    for (const auto& [name, text] : SnapshotFiles(path)) {
+      files.push_back(path / name);
+    }
+  }
+  return files;
 }
 
 std::string Lab::NewUid() {

@@ -32,6 +32,7 @@
 #include "conformance/testee/spawner.h"
 #include "controlplane/cluster.h"
 #include "controlplane/node/driver_connection.h"
+#include "fakegpu/control/control.h"
 
 namespace assay::conformance {
 
@@ -47,6 +48,7 @@ struct Directories {
   std::filesystem::path registry;
   std::filesystem::path cdi;
   std::filesystem::path state;
+  std::filesystem::path dev;
 };
 
 // Files below a directory by relative path, with their contents; sockets and directories left out.
@@ -59,6 +61,9 @@ struct LabOptions {
   // Where the driver's output is kept; empty: nowhere.
   std::filesystem::path log_directory;
   std::filesystem::path bin_directory;  // ${BIN_DIR}
+  // Claim controller, scheduler and eviction run, and a node agent plays the kubelet: a cluster for
+  // people. Suites do all this by hand.
+  bool whole_cluster = false;
 };
 
 class Lab {
@@ -73,7 +78,10 @@ class Lab {
   const Directories& directories() const { return directories_; }
   // The driver's own directory: sockets, checkpoint.
   std::filesystem::path data_directory() const;
-  std::vector<std::filesystem::path> state_files() const;
+  // The files of `files.state` that are there now, those of directories included.
+  std::vector<std::filesystem::path> StateFiles() const;
+  // Whether ${DEV_DIR} has the fake GPUs' device nodes: making them takes CAP_MKNOD.
+  bool has_device_nodes() const { return has_device_nodes_; }
   controlplane::Cluster& cluster() { return *cluster_; }
   controlplane::apiserver::Server& api_server() { return cluster_->api_server(); }
   api::client::BlockingClient& admin() { return cluster_->admin(); }
@@ -114,6 +122,7 @@ class Lab {
   Status SetUp();
   Status SetUpCluster();
   Status SetUpFakeGpus();
+  void MakeDeviceNodes(const fakegpu::control::NodeInfo& node);
 
   LabOptions options_;
   TempDir root_;
@@ -125,6 +134,7 @@ class Lab {
   std::unique_ptr<DeviceHooks> hooks_;
   std::unique_ptr<Driver> driver_;
   std::optional<Status> last_start_error_;
+  bool has_device_nodes_ = false;
   int starts_ = 0;
   int failed_starts_ = 0;
   std::uint64_t next_uid_ = 1;

@@ -35,6 +35,7 @@ inline constexpr std::pair<std::string_view, std::string_view> kVariables[] = {
     {"STATE_DIR", "a directory for whatever else the driver keeps"},
     {"DRIVER_NAME", "the profile's `driver`"},
     {"INSTANCE", "a UID that differs between instances, as a pod's would"},
+    {"DEV_DIR", "device nodes of the fake GPUs, in the place of /dev"},
     {"FAKEGPU_STATE", "the state file of the fake GPUs, where `devices.fakegpu` is given"},
     {"NVML_LIBRARY", "Assay's libnvidia-ml.so.1"},
     {"PROFILE_DIR", "the directory of the profile"},
@@ -65,7 +66,7 @@ struct Profile {
   std::set<std::string> features;
 
   std::string data_directory = "${PLUGINS_DIR}/${DRIVER_NAME}";  // files.data
-  std::vector<std::string> state_files;                          // files.state: durable state
+  std::vector<std::string> state_files;       // files.state: durable state, files or directories
   std::vector<std::string> static_cdi_files;  // files.staticCdi: base names that may stay
 
   // claims: what a claim for this driver looks like.

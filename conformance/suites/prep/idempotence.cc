@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "conformance/runner/case.h"
 
 namespace assay::conformance {
@@ -11,18 +12,14 @@ namespace {
 
 using PrepareAgain = Case;
 
-// The driver's durable state: the files that the profile names, else all of its data.
+// The driver's durable state: what the profile names, else all of its data.
 FileSnapshot StateOf(Lab& lab) {
-  FileSnapshot all = SnapshotFiles(lab.data_directory());
-  if (lab.state_files().empty()) {
-    return all;
+  if (lab.profile().state_files.empty()) {
+    return SnapshotFiles(lab.data_directory());
   }
   FileSnapshot state;
-  for (const std::filesystem::path& file : lab.state_files()) {
-    const FileSnapshot parent = SnapshotFiles(file.parent_path());
-    if (const auto found = parent.find(file.filename().string()); found != parent.end()) {
-      state[file.string()] = found->second;
-    }
+  for (const std::filesystem::path& file : lab.StateFiles()) {
+    state[file.string()] = ReadFile(file).value_or("");
   }
   return state;
 }

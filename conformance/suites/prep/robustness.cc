@@ -32,9 +32,10 @@ int CountEntries(const std::filesystem::path& directory) {
 
 DECIDES("PREP-52");
 TEST_F(PrepareRobustness, OfMessagesItCannotKnow) {
-  const std::string method = Version() == DraVersion::kV1
-                                 ? "/k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin/NodePrepareResources"
-                                 : "/v1beta1.DRAPlugin/NodePrepareResources";
+  const std::string method =
+      Version() == DraVersion::kV1
+          ? "/k8s.io.kubelet.pkg.apis.dra.v1.DRAPlugin/NodePrepareResources"
+          : "/k8s.io.kubelet.pkg.apis.dra.v1beta1.DRAPlugin/NodePrepareResources";
   // Field 99, a string.
   const Result<std::string> unknown =
       driver().service().CallRaw(method, "\x9a\x06\x03new", kCallLimit);

@@ -1,0 +1,164 @@
+// What must survive the driver's end, orderly or not.
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "conformance/runner/case.h"
+#include "controlplane/node/cdi/registry.h"
+
+namespace assay::conformance {
+namespace {
+
+using Checkpoint = Case;
+namespace cdi = controlplane::node::cdi;
+
+constexpr Duration kReclaimLimit = std::chrono::seconds(5);
+
+// The state files that are there; not decidable without.
+std::vector<std::filesystem::path> ExistingState(Lab& lab) {
+  std::vector<std::filesystem::path> files = lab.StateFiles();
+  if (files.empty()) {
+    EndCase(Outcome::kNotDecidable, "the driver has no state that the profile's files.state names");
+  }
+  return files;
+}
+
+void WriteAll(const std::vector<std::filesystem::path>& files, const std::string& text) {
+  for (const std::filesystem::path& file : files) {
+    std::ofstream out(file, std::ios::trunc);
+    out << text;
+  }
+}
+
+DECIDES("CKPT-01");
+TEST_F(Checkpoint, SurvivesSigterm) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const PreparedClaim before = Prepare(claim);
+  RestartDriver();
+  const PreparedClaim after = Prepare(claim);
+  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
+      << "before SIGTERM the claim had " << Describe(before.devices) << ", after the restart "
+      << Describe(after.devices);
+}
+
+DECIDES("CKPT-02");
+TEST_F(Checkpoint, SurvivesSigkill) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const PreparedClaim before = Prepare(claim);
+  KillAndRestartDriver();
+  const PreparedClaim after = Prepare(claim);
+  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
+      << "before SIGKILL the claim had " << Describe(before.devices) << ", after the restart "
+      << Describe(after.devices);
+}
+
+DECIDES("CKPT-06");
+TEST_F(Checkpoint, StartsWithDamagedState) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  Prepare(claim);
+  const std::vector<std::filesystem::path> files = ExistingState(lab());
+  for (const std::string& damage : {std::string("{\"half\": "), std::string()}) {
+    driver().Kill();
+    WriteAll(files, damage);
+    const Result<Driver*> restarted = lab().KillAndRestart();
+    ASSERT_DRIVER(restarted.ok()) << "with " << (damage.empty() ? "an empty" : "a truncated")
+                                  << " state file the driver does not start: "
+                                  << restarted.status().message();
+  }
+  const std::string error = UnprepareError(ReferenceTo(claim));
+  EXPECT_DRIVER(error.empty()) << "after its state was damaged Unprepare fails: " << error;
+}
+
+DECIDES("CKPT-07");
+TEST_F(Checkpoint, DamagedStateDoesNotGiveADeviceTwice) {
+  const DeviceRef device = AnyDevice();
+  const ResourceClaim running = Allocated({device});
+  Prepare(running);
+  const ResourceClaim second = Allocated({device});
+  if (PrepareError(second).empty()) {
+    EndCase(Outcome::kNotDecidable,
+            "the driver gives a device to two claims in any case (PREP-45)");
+  }
+  const std::vector<std::filesystem::path> files = ExistingState(lab());
+  driver().Kill();
+  WriteAll(files, "{\"half\": ");
+  const Result<Driver*> restarted = lab().KillAndRestart();
+  ASSERT_DRIVER(restarted.ok()) << "with a damaged state file the driver does not start: "
+                                << restarted.status().message();
+  EXPECT_DRIVER(!PrepareError(second).empty())
+      << "after its state was damaged, the driver gave a running claim's device to another";
+}
+
+DECIDES("CKPT-09");
+TEST_F(Checkpoint, MissingCdiSpecIsWrittenAgain) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const PreparedClaim before = Prepare(claim);
+  driver().Kill();
+  for (const auto& [path, text] : CdiFiles()) {
+    std::filesystem::remove(lab().directories().cdi / path);
+  }
+  KillAndRestartDriver();
+  const PreparedClaim after = Prepare(claim);
+  const cdi::Registry registry = cdi::Registry::Scan({lab().directories().cdi});
+  for (const PreparedDevice& device : after.devices) {
+    for (const std::string& id : device.cdi_device_ids) {
+      EXPECT_DRIVER(registry.Resolve(id).ok())
+          << "after the CDI directory was wiped, Prepare answered a CDI id that does not resolve";
+    }
+  }
+}
+
+DECIDES("CKPT-10");
+TEST_F(Checkpoint, MissingStateBesideCdiSpecs) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  Prepare(claim);
+  const std::vector<std::filesystem::path> files = ExistingState(lab());
+  driver().Kill();
+  for (const std::filesystem::path& file : files) {
+    std::filesystem::remove(file);
+  }
+  KillAndRestartDriver();
+  const std::string error = PrepareError(claim);
+  EXPECT_DRIVER(error.empty()) << "with its state gone and its CDI spec there, Prepare fails: "
+                               << error;
+  const cdi::Registry registry = cdi::Registry::Scan({lab().directories().cdi});
+  EXPECT_DRIVER(registry.errors().empty())
+      << "with its state gone and Prepare repeated, a CDI spec is broken or conflicts";
+}
+
+DECIDES("CKPT-14");
+TEST_F(Checkpoint, StateIsNotWritableByOthers) {
+  Prepare(Allocated({AnyDevice()}));
+  for (const std::filesystem::path& file : ExistingState(lab())) {
+    const auto mode = std::filesystem::status(file).permissions();
+    EXPECT_DRIVER((mode & std::filesystem::perms::others_write) == std::filesystem::perms::none)
+        << file.filename().string() << " can be written by everybody";
+  }
+}
+
+DECIDES("UNPR-24", "CKPT-18");
+TEST_F(Checkpoint, OrphansAreReclaimedAndLiveClaimsKept) {
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  const ResourceClaim orphan = Allocated({devices[0]});
+  const ResourceClaim live = Allocated({devices[1]});
+  Prepare(orphan);
+  const PreparedClaim before = Prepare(live);
+  const bool traceable = !CdiTracesOf(live.metadata.uid).empty();
+  driver().Kill();
+  DeleteClaim(orphan);
+  KillAndRestartDriver();
+  EXPECT_DRIVER(WaitUntil(kReclaimLimit, [&] { return CdiTracesOf(orphan.metadata.uid).empty(); }))
+      << "5 s after a restart the CDI spec of a claim that is gone from the API is still there";
+  EXPECT_DRIVER(!traceable || !CdiTracesOf(live.metadata.uid).empty())
+      << "a restart removed the CDI spec of a claim that lives";
+  const PreparedClaim after = Prepare(live);
+  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
+      << "the claim that lives had " << Describe(before.devices) << ", after the restart "
+      << Describe(after.devices);
+}
+
+}  // namespace
+}  // namespace assay::conformance

@@ -1,0 +1,269 @@
+// How the driver keeps its ResourceSlices: over restarts, against others, through errors.
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "conformance/runner/case.h"
+
+namespace assay::conformance {
+namespace {
+
+using SliceLifecycle = Case;
+using api::client::BlockingClient;
+using controlplane::apiserver::Fault;
+using controlplane::apiserver::RequestRecord;
+
+// The reference implementation waits 30 s before it makes a deleted slice again.
+constexpr Duration kRecreateLimit = std::chrono::seconds(60);
+constexpr Duration kHotplugLimit = std::chrono::seconds(30);
+// In this time a driver with a hot loop writes dozens of times.
+constexpr Duration kIdleWindow = std::chrono::milliseconds(1500);
+constexpr std::size_t kMaxIdleWrites = 2;
+
+const std::set<std::string> kWrites = {"create", "update", "patch", "delete", "deletecollection"};
+
+// What slices say, without what the server adds.
+std::map<std::string, std::set<std::string>> DevicesByPool(
+    const std::vector<ResourceSlice>& slices) {
+  std::map<std::string, std::set<std::string>> pools;
+  for (const ResourceSlice& slice : slices) {
+    for (const api::resource::Device& device : slice.spec.devices) {
+      pools[slice.spec.pool.name].insert(device.name);
+    }
+  }
+  return pools;
+}
+
+std::map<std::string, std::string> Versions(const std::vector<ResourceSlice>& slices) {
+  std::map<std::string, std::string> versions;
+  for (const ResourceSlice& slice : slices) {
+    versions[slice.metadata.uid] = slice.metadata.resource_version;
+  }
+  return versions;
+}
+
+ResourceSlice SliceOf(const std::string& driver, const std::string& pool, const std::string& device,
+                      const std::string& name) {
+  ResourceSlice slice;
+  slice.metadata.name = name;
+  slice.spec.driver = driver;
+  slice.spec.node_name = std::string(kNodeName);
+  slice.spec.pool = {.name = pool, .generation = 1, .resource_slice_count = 1};
+  slice.spec.devices.emplace_back().name = device;
+  return slice;
+}
+
+// Waits until the driver's slices are as `holds` says.
+bool WaitForSlices(Lab& lab, Duration limit,
+                   const std::function<bool(const std::vector<ResourceSlice>&)>& holds) {
+  BlockingClient waiter(lab.admin().client(), limit);
+  return waiter
+      .WaitForList<ResourceSlice>({.field_selector = "spec.driver=" + lab.profile().driver}, holds)
+      .ok();
+}
+
+DECIDES("SLICE-34", "SLICE-35");
+TEST_F(SliceLifecycle, ADeletedSliceIsMadeAgain) {
+  const std::vector<ResourceSlice> before = Slices();
+  const auto devices = DevicesByPool(before);
+  ASSERT_DRIVER(!before.empty()) << "the driver published no slice";
+  Harness(lab().admin().Delete<ResourceSlice>({"", before.front().metadata.name}));
+  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return DevicesByPool(slices) == devices;
+  })) << "60 s after one of its slices was deleted the driver had not made it again";
+}
+
+DECIDES("SLICE-36");
+TEST_F(SliceLifecycle, AForeignEditIsReverted) {
+  const std::vector<ResourceSlice> before = Slices();
+  const auto devices = DevicesByPool(before);
+  ResourceSlice edited = before.front();
+  if (edited.spec.devices.empty()) {
+    EndCase(Outcome::kNotDecidable, "the driver's first slice has no device to edit");
+  }
+  edited.spec.devices.pop_back();
+  Harness(lab().admin().Update(edited).status());
+  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return DevicesByPool(slices) == devices;
+  })) << "60 s after somebody removed a device from its slice the driver had not put it back";
+}
+
+DECIDES("SLICE-16", "SLICE-44");
+TEST_F(SliceLifecycle, ARestartChangesNothing) {
+  const std::vector<ResourceSlice> before = Slices();
+  RestartDriver();
+  const std::vector<ResourceSlice> after = Slices();
+  EXPECT_DRIVER(DevicesByPool(before) == DevicesByPool(after))
+      << "after a restart with the same hardware the devices have other names";
+  std::map<std::string, std::int64_t> generations;
+  for (const ResourceSlice& slice : before) {
+    generations[slice.spec.pool.name] = slice.spec.pool.generation;
+  }
+  for (const ResourceSlice& slice : after) {
+    EXPECT_DRIVER(slice.spec.pool.generation == generations[slice.spec.pool.name])
+        << "a restart with the same hardware moved the pool's generation from "
+        << generations[slice.spec.pool.name] << " to " << slice.spec.pool.generation;
+  }
+}
+
+DECIDES("SLICE-37");
+TEST_F(SliceLifecycle, ADeviceThatIsUnpluggedGoesAndComesBack) {
+  RequireHook(Hook::kUnplug);
+  RequireHook(Hook::kPlug);
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  const DeviceRef& device = devices.back();
+  const auto before = DevicesByPool(Slices());
+  Harness(lab().hooks().Run(Hook::kUnplug, device.key));
+  const bool gone =
+      WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+        // Gone, or tainted so that it is not given to anybody.
+        for (const ResourceSlice& slice : slices) {
+          for (const api::resource::Device& each : slice.spec.devices) {
+            if (slice.spec.pool.name == device.pool && each.name == device.name &&
+                each.taints.empty()) {
+              return false;
+            }
+          }
+        }
+        return true;
+      });
+  const auto others = DevicesByPool(Slices());
+  Harness(lab().hooks().Run(Hook::kPlug, device.key));
+  EXPECT_DRIVER(gone) << "30 s after a device was unplugged it is still published without a taint";
+  for (const std::string& name :
+       others.contains(device.pool) ? others.at(device.pool) : std::set<std::string>()) {
+    EXPECT_DRIVER(before.at(device.pool).contains(name))
+        << "with one device unplugged another one is now named " << name;
+  }
+  EXPECT_DRIVER(WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return DevicesByPool(slices) == before;
+  })) << "30 s after a device was plugged in again the slices are not as before";
+}
+
+DECIDES("SLICE-40");
+TEST_F(SliceLifecycle, LeftOversOfAnEarlierRunGo) {
+  const std::string& name = lab().profile().driver;
+  const auto before = DevicesByPool(Slices());
+  ExpectDriverExit();
+  driver().Kill();
+  Harness(lab()
+              .admin()
+              .Create(SliceOf(name, std::string(kNodeName), "device-of-an-older-release",
+                              "left-over-slice"))
+              .status());
+  KillAndRestartDriver();
+  const bool cleaned = WaitForSlices(
+      lab(), kHotplugLimit,
+      [&](const std::vector<ResourceSlice>& slices) { return DevicesByPool(slices) == before; });
+  const Status removed = lab().admin().Delete<ResourceSlice>({"", "left-over-slice"});
+  EXPECT_DRIVER(cleaned) << "30 s after the start a slice that an earlier run left is still there";
+  EXPECT_DRIVER(cleaned || removed.ok()) << removed.message();
+}
+
+DECIDES("SLICE-42");
+TEST_F(SliceLifecycle, OthersSlicesStayUntouched) {
+  const ResourceSlice other_driver = Harness(lab().admin().Create(
+      SliceOf("other.example.org", std::string(kNodeName), "one", "slice-of-another-driver")));
+  ResourceSlice elsewhere =
+      SliceOf(lab().profile().driver, "another-node", "one", "slice-of-another-node");
+  elsewhere.spec.node_name = "another-node";
+  elsewhere = Harness(lab().admin().Create(std::move(elsewhere)));
+  RestartDriver();
+  for (const ResourceSlice* slice :
+       std::initializer_list<const ResourceSlice*>{&other_driver, &elsewhere}) {
+    const auto now = lab().admin().Get<ResourceSlice>("", slice->metadata.name);
+    EXPECT_DRIVER(now.ok()) << "the driver deleted the " << slice->metadata.name;
+    EXPECT_DRIVER(!now.ok() || now->metadata.resource_version == slice->metadata.resource_version)
+        << "the driver changed the " << slice->metadata.name;
+    (void)lab().admin().Delete<ResourceSlice>({"", slice->metadata.name}).ok();
+  }
+}
+
+DECIDES("SLICE-43");
+TEST_F(SliceLifecycle, NothingIsWrittenWhileNothingChanges) {
+  const std::uint64_t mark = RequestMark();
+  const auto writes = [&] {
+    return lab().api_server().requests().Since(mark, DriverRequests(kWrites, {"resourceslices"}));
+  };
+  // Ends at once where there are too many.
+  const bool noisy = WaitUntil(kIdleWindow, [&] { return writes().size() > kMaxIdleWrites; });
+  EXPECT_DRIVER(!noisy) << "with nothing changing, the driver wrote its slices more than "
+                        << kMaxIdleWrites << " times within 1.5 s";
+}
+
+DECIDES("SLICE-46");
+TEST_F(SliceLifecycle, PublishingSurvivesErrorsOfTheApiServer) {
+  const auto devices = DevicesByPool(Slices());
+  ExpectDriverExit();
+  driver().Kill();
+  for (const ResourceSlice& slice : Slices()) {
+    Harness(lab().admin().Delete<ResourceSlice>({"", slice.metadata.name}));
+  }
+  for (const Fault::Action& action : {Fault::InternalError(), Fault::TooManyRequests(1),
+                                      Fault::ServiceUnavailable(), Fault::DropConnection()}) {
+    lab().api_server().faults().Add(
+        {.match = DriverRequests({"create"}, {"resourceslices"}), .action = action, .times = 1});
+  }
+  lab().api_server().faults().Add({.match = DriverRequests({"watch"}, {"resourceslices"}),
+                                   .action = Fault::Expired(),
+                                   .times = 1});
+  KillAndRestartDriver();
+  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return DevicesByPool(slices) == devices;
+  })) << "after errors of the API server the driver's slices did not come back within 60 s";
+}
+
+DECIDES("SLICE-47");
+TEST_F(SliceLifecycle, AnInvalidSliceIsNoHotLoop) {
+  ExpectDriverExit();
+  driver().Kill();
+  for (const ResourceSlice& slice : Slices()) {
+    Harness(lab().admin().Delete<ResourceSlice>({"", slice.metadata.name}));
+  }
+  const auto fault = lab().api_server().faults().Add(
+      {.match = DriverRequests({"create", "update", "patch"}, {"resourceslices"}),
+       .action = Fault::Invalid("spec.devices: refused by assay for a test"),
+       .times = 0});
+  const auto second = lab().StartInstance(
+      {.instance = driver().instance(), .until = DriverOptions::Until::kRegistered});
+  // A driver that ends itself because of it is no hot loop either.
+  if (second.ok()) {
+    const bool hot = WaitUntil(std::chrono::seconds(2),
+                               [&] { return lab().api_server().faults().hits(fault) > 20; });
+    EXPECT_DRIVER(!hot) << "a slice that the API server refuses as invalid is sent more than 20 "
+                        << "times within 2 s";
+  }
+  lab().Reset();
+}
+
+DECIDES("SLICE-38");
+TEST_F(SliceLifecycle, TheLastDeviceDoesNotStay) {
+  RequireHook(Hook::kUnplug);
+  RequireHook(Hook::kPlug);
+  const std::vector<ResourceSlice> slices = Slices();
+  const auto before = DevicesByPool(slices);
+  std::size_t count = 0;
+  for (const ResourceSlice& slice : slices) {
+    count += slice.spec.devices.size();
+  }
+  const std::vector<DeviceRef> devices = SomeDevices(count);
+  for (const DeviceRef& device : devices) {
+    Harness(lab().hooks().Run(Hook::kUnplug, device.key));
+  }
+  const bool empty = WaitForSlices(lab(), kHotplugLimit, [](const std::vector<ResourceSlice>& now) {
+    return DevicesByPool(now).empty();
+  });
+  for (const DeviceRef& device : devices) {
+    Harness(lab().hooks().Run(Hook::kPlug, device.key));
+  }
+  EXPECT_DRIVER(empty) << "30 s after the last device was unplugged slices still have devices";
+  EXPECT_DRIVER(WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& now) {
+    return DevicesByPool(now) == before;
+  })) << "30 s after all devices were plugged in again the slices are not as before";
+}
+
+}  // namespace
+}  // namespace assay::conformance

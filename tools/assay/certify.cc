@@ -1,0 +1,133 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "conformance/report/report.h"
+#include "conformance/runner/registry.h"
+#include "conformance/runner/runner.h"
+#include "conformance/testee/profile.h"
+#include "conformance/testee/spawner.h"
+#include "tools/assay/commands.h"
+
+namespace assay::tools {
+namespace {
+
+using conformance::CaseInfo;
+using conformance::RuleSet;
+using conformance::RunResult;
+
+constexpr const char* kFooter = R"help(
+Examples:
+  assay certify                              the reference driver on a fake node of 8 x H100
+  assay certify --testee my-driver.yaml      the driver that this file describes
+  assay certify --filter PREP-45             only what decides this rule
+  assay certify --filter 'UNPR:Checkpoint.*' an area, and the cases of a suite
+  assay certify --list                       every case, with the rules that it decides
+
+A testee file says how the driver is started, what it declares, and where its files lie;
+share/assay/testees has examples. Nothing of the machine is touched: the driver gets its own
+kubelet, CDI and device directories and an API server on a free port of 127.0.0.1.
+
+The directory of --out gets report.txt, report.json, junit.xml and the driver's output.
+
+Exit codes: 0 conformant (or failing just as its expectations file says), 1 not conformant,
+2 trouble with the set-up or with Assay itself.)help";
+
+struct Options {
+  std::string testee;
+  std::string out = "assay-report";
+  std::string filter;
+  bool list = false;
+};
+
+Result<int> List(const RuleSet& rules, const std::string& filter) {
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<CaseInfo> cases, conformance::AllCases(rules));
+  ASSAY_ASSIGN_OR_RETURN(const std::string selected, conformance::SelectCases(cases, filter));
+  for (const CaseInfo& each : cases) {
+    if (selected != "*" &&
+        (":" + selected + ":").find(":" + each.FullName() + ":") == std::string::npos) {
+      continue;
+    }
+    std::cout << each.FullName();
+    for (const std::string& rule : each.rules) {
+      std::cout << " " << rule;
+    }
+    std::cout << "\n";
+  }
+  return 0;
+}
+
+bool IsColorTerminal() {
+  const char* term = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr && term != nullptr &&
+         std::string_view(term) != "dumb";
+}
+
+Status WriteReports(const std::filesystem::path& out, const RuleSet& rules,
+                    const RunResult& result) {
+  std::error_code error;
+  std::filesystem::create_directories(out, error);
+  if (error) {
+    return ErrnoError(error.value(), "--out " + out.string());
+  }
+  ASSAY_RETURN_IF_ERROR(
+      WriteFileAtomically(out / "report.txt", conformance::TextReport(rules, result, {})));
+  ASSAY_RETURN_IF_ERROR(
+      WriteFileAtomically(out / "junit.xml", conformance::JunitReport(rules, result)));
+  return WriteFileAtomically(out / "report.json", conformance::JsonReport(rules, result));
+}
+
+Result<int> Certify(const Options& options) {
+  const RuleSet& rules = RuleSet::Embedded();
+  if (options.list) {
+    return List(rules, options.filter);
+  }
+  const std::filesystem::path testee = options.testee.empty()
+                                           ? ShareDirectory() / "testees" / "driver-ref.yaml"
+                                           : std::filesystem::path(options.testee);
+  conformance::RunOptions run;
+  ASSAY_ASSIGN_OR_RETURN(run.profile, conformance::LoadProfile(testee, rules));
+  // Before any thread is started.
+  ASSAY_ASSIGN_OR_RETURN(const auto spawner, conformance::Spawner::Start());
+  CatchInterrupts();
+  const std::filesystem::path out = std::filesystem::absolute(options.out).lexically_normal();
+  run.filter = options.filter;
+  run.spawner = spawner.get();
+  run.bin_directory = BinDirectory();
+  run.log_directory = out / "logs";
+  run.assay_version = ASSAY_VERSION;
+  run.progress = &std::cout;
+  run.terminal = IsColorTerminal();
+  run.interrupted = Interrupted;
+  ASSAY_ASSIGN_OR_RETURN(const RunResult result, conformance::RunCertification(rules, run));
+  ASSAY_RETURN_IF_ERROR(WriteReports(out, rules, result));
+  std::cout << conformance::TextReport(rules, result, {.color = run.terminal})
+            << "Report: " << (out / "report.txt").string() << "\n";
+  return conformance::ExitCode(result.conclusion);
+}
+
+}  // namespace
+
+Command AddCertify(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("certify", "Certify a DRA driver");
+  command->footer(kFooter);
+  command->add_option("--testee", options->testee,
+                      "The driver's testee file [the reference driver's]");
+  command->add_option("--out", options->out, "Where the reports go")->capture_default_str();
+  command->add_option("--filter", options->filter,
+                      "Run only these: cases, suites, rules or areas, separated by ':'; * and ? "
+                      "stand for anything");
+  command->add_flag("--list", options->list, "List the cases and run none");
+  return [options] { return Certify(*options); };
+}
+
+}  // namespace assay::tools
