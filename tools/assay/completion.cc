@@ -23,26 +23,17 @@ constexpr char kBash[] = R"bash(_assay() {
   case $command:$previous in
     certify:--testee|lab:--testee) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$current") $(compgen -d -- "$current")) ;;
     certify:--out|lab:--kubeconfig) COMPREPLY=($(compgen -f -- "$current")) ;;
-    certify:--filter) COMPREPLY=($(compgen -W "$(assay certify --list 2>/dev/null | cut -d' ' -f1)" -- "$current")) ;
-;
-    rules:--area) COMPREPLY=($(compgen -W "REG ROLL PREP UNPR CKPT CDI SLICE RBAC HLTH TAINT BIND ADMIN STAT META CONF SHAR LIFE" -- "$current")) ;
-    ;
-    rules:--output|allocate:--output) COMPREPLY=($(compgen -W "text json" -- "$current")) ;
-    ;
-    :*) COMPREPLY=($(compgen -W "certify rules lab allocate completion version --help --version" -- "$current")) ;
-    ;
-    certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --list --help" -- "$current")) ;
-    ;
-    rules:*) COMPREPLY=($(compgen -W "--area --untested --output --help" -- "$current")) ;
-    ;
-    lab:*) COMPREPLY=($(compgen -W "--testee --kubeconfig --no-driver --help" -- "$current")) ;
-    ;
-    allocate:*) COMPREPLY=($(compgen -W "--node --output --help" -- "$current") $(compgen -f -- "$current")) ;
-    ;
-    completion:*) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;
-    ;
-    esac
-    }
+    certify:--filter) COMPREPLY=($(compgen -W "$(assay certify --list 2>/dev/null | cut -d' ' -f1)" -- "$current")) ;;
+    rules:--area) COMPREPLY=($(compgen -W "REG ROLL PREP UNPR CKPT CDI SLICE RBAC HLTH TAINT BIND ADMIN STAT META CONF SHAR LIFE" -- "$current")) ;;
+    rules:--output|allocate:--output) COMPREPLY=($(compgen -W "text json" -- "$current")) ;;
+    :*) COMPREPLY=($(compgen -W "certify rules lab allocate completion version --help --version" -- "$current")) ;;
+    certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --list --help" -- "$current")) ;;
+    rules:*) COMPREPLY=($(compgen -W "--area --untested --output --help" -- "$current")) ;;
+    lab:*) COMPREPLY=($(compgen -W "--testee --kubeconfig --no-driver --help" -- "$current")) ;;
+    allocate:*) COMPREPLY=($(compgen -W "--node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
+    completion:*) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
+  esac
+}
 complete -o default -F _assay assay
 )bash";
 
