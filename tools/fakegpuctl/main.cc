@@ -1,9 +1,11 @@
 // fakegpuctl: makes a fake node, shows it, and plays faults on it.
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <functional>
-#include <iostream>
+#include <string>
+#include <vector>
 
 #include "fakegpu/control/control.h"
 #include "tools/fakegpuctl/completion.h"
@@ -205,6 +207,20 @@ void AddClockAndDriver(CLI::App& app, Options& options, Command& command) {
                  &Node::UnloadDriver);
 }
 
+// CLI11 calls a command that it does not know a missing one; this names it.
+std::string Complaint(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "--state") {
+      ++i;
+    } else if (!word.starts_with("-")) {
+      return app.get_subcommand_no_throw(word) == nullptr ? "unknown command \"" + word + "\""
+                                                          : error.what();
+    }
+  }
+  return error.what();
+}
+
 int Main(int argc, char** argv) {
   Options options;
   options.state = fakegpu::control::StatePathFromEnvironment();
@@ -230,7 +246,8 @@ int Main(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);  // --help, --version.
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "fakegpuctl: %s (see --help)\n", error.what());
+    std::fprintf(stderr, "fakegpuctl: %s (see --help)\n",
+                 Complaint(app, error, argc, argv).c_str());
     return kExitUsage;
   }
   const Status status = command();
