@@ -214,8 +214,8 @@ std::string Complaint(const CLI::App& app, const CLI::ParseError& error, int arg
     if (word == "--state") {
       ++i;
     } else if (!word.starts_with("-")) {
-      return app.get_subcommand_no_throw(word) == nullptr ? "unknown command \"" + word + "\""
-                                                          : error.what();
+      const auto is_it = [&word](const CLI::App* command) { return command->get_name() == word; };
+      return app.get_subcommands(is_it).empty() ? "unknown command \"" + word + "\"" : error.what();
     }
   }
   return error.what();
