@@ -271,19 +271,11 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
   return ChangeGpus(
       state_path_, gpu, [&](layout::Transaction& transaction, std::uint32_t slot) -> Status {
         layout::GpuState& state = transaction.gpu(slot);
-        layout::Process* free = nullptr;
-        for (layout::Process& entry : state.processes) {
+        for (const layout::Process& entry : state.processes) {
           if (entry.type != layout::Process::kFree && entry.pid == process.pid) {
             return AlreadyExistsError("process " + std::to_string(process.pid) +
                                       " is on it already");
           }
-          if (entry.type == layout::Process::kFree && free == nullptr) {
-            free = &entry;
-          }
-        }
-        if (free == nullptr) {
-          return ResourceExhaustedError("it has " + std::to_string(layout::kMaxProcesses) +
-                                        " processes, which is the most");
         }
         const layout::Memory memory = layout::MemoryOf(state);
         if (process.memory_bytes > memory.free_bytes) {
@@ -293,7 +285,11 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
         }
         const std::int64_t now = NodeNow(transaction);
         layout::SettleTrail(state, now);
-        *free = {};
+        layout::Process* free = state.processes.Add();
+        if (free == nullptr) {
+          return ResourceExhaustedError("it has " + std::to_string(layout::kMaxProcesses) +
+                                        " processes, which is the most");
+        }
         free->type = layout::Process::kCompute;
         free->pid = process.pid;
         free->gpu_instance = layout::kNoInstance;
@@ -313,7 +309,7 @@ Status Node::EndProcess(std::string_view gpu, std::uint32_t pid) const {
                       for (layout::Process& entry : state.processes) {
                         if (entry.type != layout::Process::kFree && entry.pid == pid) {
                           layout::SettleTrail(state, NodeNow(transaction));
-                          entry = {};
+                          state.processes.Remove(entry);
                           return OkStatus();
                         }
                       }

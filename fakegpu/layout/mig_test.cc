@@ -115,11 +115,12 @@ TEST(MigTest, AnInstanceInUseIsNotDestroyed) {
   ASSERT_EQ(Create(node, gpu, 19, 0, &parent), MigError::kNone);
   ASSERT_EQ(CreateComputeInstance(node, gpu, parent, 0, kAnyPlacement, &compute), MigError::kNone);
   const std::string uuid = gpu.gpu_instances[parent].compute_instances[compute].uuid;
-  gpu.processes[0].type = Process::kCompute;
-  gpu.processes[0].gpu_instance = gpu.gpu_instances[parent].id;
-  gpu.processes[0].compute_instance = 0;
+  Process* process = gpu.processes.Add();
+  process->type = Process::kCompute;
+  process->gpu_instance = gpu.gpu_instances[parent].id;
+  process->compute_instance = 0;
   EXPECT_EQ(DestroyComputeInstance(gpu, parent, compute), MigError::kInUse);
-  gpu.processes[0].type = Process::kFree;
+  gpu.processes.Remove(*process);
   EXPECT_EQ(DestroyComputeInstance(gpu, parent, compute), MigError::kNone);
   ASSERT_EQ(CreateComputeInstance(node, gpu, parent, 0, kAnyPlacement, &compute), MigError::kNone);
   EXPECT_NE(gpu.gpu_instances[parent].compute_instances[compute].uuid, uuid) << "a fresh UUID";

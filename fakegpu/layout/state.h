@@ -62,6 +62,36 @@ struct Process {
   char name[64];
 };
 
+// The processes of a GPU: those slots that may be in use come first, so that walking over few is
+// quick.
+struct ProcessList {
+  std::uint32_t slots;
+  std::uint32_t reserved;
+  Process entries[kMaxProcesses];
+
+  const Process* begin() const { return entries; }
+  const Process* end() const { return entries + (slots < kMaxProcesses ? slots : kMaxProcesses); }
+  Process* begin() { return entries; }
+  Process* end() { return entries + (slots < kMaxProcesses ? slots : kMaxProcesses); }
+
+  // An empty slot to fill in; null if all are taken.
+  Process* Add() {
+    for (std::uint32_t i = 0; i < kMaxProcesses; ++i) {
+      if (entries[i].type == Process::kFree) {
+        slots = slots > i ? slots : i + 1;
+        return &entries[i];
+      }
+    }
+    return nullptr;
+  }
+  void Remove(Process& process) {
+    process = {};
+    while (slots > 0 && entries[slots - 1].type == Process::kFree) {
+      --slots;
+    }
+  }
+};
+
 // A row of a board's MIG table (reference: `nvidia-smi mig -lgip`).
 struct MigProfile {
   std::uint32_t valid;
@@ -240,7 +270,7 @@ struct GpuState {
   std::uint32_t mig_memory_slices;
   MigProfile mig_profiles[kMaxMigProfiles];
   GpuInstance gpu_instances[kMaxGpuInstances];
-  Process processes[kMaxProcesses];
+  ProcessList processes;
 };
 
 // A function that answers a code instead of its result (model::ReturnFault).

@@ -202,7 +202,7 @@ Status UnplugGpu(layout::Transaction& transaction, std::uint32_t slot) {
   layout::GpuState& gpu = transaction.gpu(slot);
   layout::SettleTrail(gpu, Now(transaction));
   gpu.health.plugged = 0;
-  std::fill(std::begin(gpu.processes), std::end(gpu.processes), layout::Process{});
+  gpu.processes = {};
   std::fill(std::begin(gpu.gpu_instances), std::end(gpu.gpu_instances), layout::GpuInstance{});
   transaction.AddEvent({.number = 0,
                         .type = kUnavailable,
