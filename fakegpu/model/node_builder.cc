@@ -13,6 +13,10 @@
 namespace assay::fakegpu::model {
 namespace {
 
+// Since the fourth NVLink GPUs register with the fabric that switches make, on one node too.
+constexpr std::uint32_t kFirstFabricNvLink = 4;
+constexpr std::uint32_t kFabricCompleted = 3;  // NVML_GPU_FABRIC_STATE_COMPLETED
+
 auto Order(const layout::PciAddress& pci) {
   return std::tuple(pci.domain, pci.bus, pci.device, pci.function);
 }
@@ -69,6 +73,9 @@ Result<layout::GpuState> BuildGpu(const NodeSpec& spec, const PlacedGpu& placed,
   gpu.health.plugged = 1;
   gpu.trail = {0, static_cast<double>(gpu.limits.temperature_idle_c), 0};
   ConnectLinks(spec, placed, slot, gpu);
+  if (gpu.nvlink_version >= kFirstFabricNvLink && !spec.nvswitches.empty()) {
+    gpu.fabric.state = kFabricCompleted;
+  }
   return gpu;
 }
 

@@ -14,12 +14,59 @@ constexpr std::size_t kTableBytes = 0x1000;
 constexpr std::size_t kSlots = kTableBytes / sizeof(void*);
 constexpr std::size_t kTopologyHostCheck = 23;
 constexpr std::size_t kHandleByIndex = 81;
+constexpr std::size_t kComputeProcesses = 213;
+constexpr std::size_t kGraphicsProcesses = 214;
+constexpr std::size_t kMpsProcesses = 215;
 
 // The arguments of most slots are not known, so none is touched.
 nvmlReturn_t NotSupported() { return NVML_ERROR_NOT_SUPPORTED; }
 nvmlReturn_t Success() { return NVML_SUCCESS; }
 nvmlReturn_t HandleByIndex(unsigned int index, nvmlDevice_t* device) {
   return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+// A process as the table's lists have it.
+struct ListedProcess {
+  unsigned int pid;
+  unsigned long long memory_bytes;
+  unsigned int gpu_instance;
+  unsigned int compute_instance;
+  unsigned long long protected_memory_bytes;
+  char name[4096];
+};
+static_assert(sizeof(ListedProcess) == 4128);
+
+using ListFunction = nvmlReturn_t (*)(nvmlDevice_t, unsigned int*, nvmlProcessInfo_t*);
+
+// `*count` is the array's size and becomes the number of processes.
+template <ListFunction List>
+nvmlReturn_t ListProcesses(nvmlDevice_t device, unsigned int* count, ListedProcess* processes) {
+  if (count == nullptr) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
+  nvmlProcessInfo_t infos[layout::kMaxProcesses];
+  unsigned int found = layout::kMaxProcesses;
+  const nvmlReturn_t result = List(device, &found, infos);
+  if (result != NVML_SUCCESS) {
+    return result;
+  }
+  const unsigned int size = *count;
+  *count = found;
+  if (found > size || (found != 0 && processes == nullptr)) {
+    return NVML_ERROR_INSUFFICIENT_SIZE;
+  }
+  for (unsigned int i = 0; i < found; ++i) {
+    processes[i].pid = infos[i].pid;
+    processes[i].memory_bytes = infos[i].usedGpuMemory;
+    processes[i].gpu_instance = infos[i].gpuInstanceId;
+    processes[i].compute_instance = infos[i].computeInstanceId;
+    processes[i].protected_memory_bytes = 0;
+    if (nvmlSystemGetProcessName(infos[i].pid, processes[i].name, sizeof(processes[i].name)) !=
+        NVML_SUCCESS) {
+      processes[i].name[0] = '\0';
+    }
+  }
+  return NVML_SUCCESS;
 }
 
 using Function = void (*)();
@@ -37,6 +84,12 @@ const Slot* Table() {
   }
   table[kTopologyHostCheck].function = reinterpret_cast<Function>(&Success);
   table[kHandleByIndex].function = reinterpret_cast<Function>(&HandleByIndex);
+  table[kComputeProcesses].function =
+      reinterpret_cast<Function>(&ListProcesses<&nvmlDeviceGetComputeRunningProcesses_v3>);
+  table[kGraphicsProcesses].function =
+      reinterpret_cast<Function>(&ListProcesses<&nvmlDeviceGetGraphicsRunningProcesses_v3>);
+  table[kMpsProcesses].function =
+      reinterpret_cast<Function>(&ListProcesses<&nvmlDeviceGetMPSComputeRunningProcesses_v3>);
   return table;
 }
 

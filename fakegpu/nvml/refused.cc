@@ -12,18 +12,30 @@ template <typename T>
 constexpr bool kIsPointerArgument = std::is_pointer_v<T> && !std::is_same_v<T, nvmlDevice_t>;
 
 template <typename T>
-bool IsGiven(T argument) {
+bool IsNullPointer(T argument) {
   if constexpr (kIsPointerArgument<T>) {
-    return argument != nullptr;
+    return argument == nullptr;
   } else {
-    return true;
+    return false;
   }
+}
+
+// Boards without a feature say so before they look at each pointer (nvidia-smi asks with some of
+// them null); a call with no pointer at all is wrong.
+template <typename... Argument>
+bool IsAnyGiven(Argument... arguments) {
+  constexpr bool kHasPointers = (... || kIsPointerArgument<Argument>);
+  const bool any_given = (... || (kIsPointerArgument<Argument> && !IsNullPointer(arguments)));
+  return !kHasPointers || any_given;
 }
 
 // A struct with a version word must name a version.
 template <typename T>
 bool HasVersion(T argument) {
   if constexpr (kIsPointerArgument<T>) {
+    if (argument == nullptr) {
+      return true;
+    }
     if constexpr (requires { argument->version; }) {
       if constexpr (std::is_same_v<std::remove_cvref_t<decltype(argument->version)>,
                                    unsigned int>) {
@@ -43,14 +55,14 @@ nvmlReturn_t RefuseArguments(Argument... arguments) {
 // A call on a device.
 template <typename... Argument>
 nvmlReturn_t Refuse(const char* function, nvmlDevice_t device, Argument... arguments) {
-  return ReadDevice(DeviceCall{function, device, (... && IsGiven(arguments))}.OrMig(),
+  return ReadDevice(DeviceCall{function, device, IsAnyGiven(arguments...)}.OrMig(),
                     [&](const Gpu&) { return RefuseArguments(arguments...); });
 }
 
 // Any other.
 template <typename... Argument>
 nvmlReturn_t Refuse(const char* function, Argument... arguments) {
-  return ReadNode(function, (... && IsGiven(arguments)),
+  return ReadNode(function, IsAnyGiven(arguments...),
                   [&](const layout::Copy&) { return RefuseArguments(arguments...); });
 }
 
