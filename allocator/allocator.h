@@ -21,7 +21,6 @@
 #define ASSAY_ALLOCATOR_ALLOCATOR_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,87 +28,20 @@
 #include <string_view>
 #include <vector>
 
+#include "allocator/explain/explanation.h"
+#include "allocator/features.h"
+#include "allocator/search/options.h"
 #include "api/resource/types.h"
 #include "base/result.h"
 
-namespace assay::api {
-class Compatibility;
-}  // namespace assay::api
 namespace assay::api::core {
 struct Node;
 }  // namespace assay::api::core
 
 namespace assay::allocator {
 
-// What the allocator does beyond the oldest rules; by default what level 1.36 turns on.
-struct Features {
-  bool admin_access = true;               // DRAAdminAccess
-  bool prioritized_list = true;           // DRAPrioritizedList
-  bool partitionable_devices = true;      // DRAPartitionableDevices
-  bool device_taints = true;              // DRADeviceTaints
-  bool device_binding_and_status = true;  // DRADeviceBindingConditions and
-                                          // DRAResourceClaimDeviceStatus
-  bool consumable_capacity = true;        // DRAConsumableCapacity
-  bool list_type_attributes = false;      // DRAListTypeAttributes
-
-  static Features FromCompatibility(const api::Compatibility& compatibility);
-  friend bool operator==(const Features&, const Features&) = default;
-};
-
 struct InventoryOptions {
   Features features;
-};
-
-struct AllocateOptions {
-  // Makes the share ID of a device that allows multiple allocations. Default: random UUIDs.
-  std::function<std::string()> new_share_id;
-  // Asked now and then; true ends the search with kCancelled.
-  std::function<bool()> cancelled;
-  // Steps (candidate devices tried) after which the search gives up with kResourceExhausted,
-  // "gave up after N steps". 0: no limit.
-  std::uint64_t max_steps = 50'000'000;
-};
-
-// One reason why devices cannot serve a request, with how many it hits.
-struct Cause {
-  enum class Kind : std::uint8_t {
-    kNoSuchDevices,        // no pool offers devices on this node
-    kAllocated,            // in use by another claim
-    kTainted,              // a taint is not tolerated
-    kClassSelector,        // the class' selector does not match
-    kRequestSelector,      // the request's selector does not match
-    kSelectorError,        // a selector failed
-    kCapacity,             // not enough of a capacity left
-    kCounters,             // not enough of a shared counter left
-    kIncompletePool,       // a slice of the pool is missing
-    kInvalidPool,          // the pool contradicts itself
-    kDisabledFeature,      // needs a feature that is off
-    kConstraint,           // no set of devices satisfies a constraint
-    kTakenByOtherRequest,  // other requests of these claims need it
-  };
-  Kind kind = Kind::kNoSuchDevices;
-  std::string detail;  // "nvidia.com/xid=79:NoExecute", "selector #0: device.driver == \"x\""
-  int devices = 0;
-};
-
-// Why one request of one claim cannot be served on a node, or that it can by itself.
-struct RequestExplanation {
-  std::string claim;    // "namespace/name"
-  std::string request;  // "request" or "request/subrequest"
-  std::string device_class;
-  int wanted = 0;             // devices; 0: all
-  int devices = 0;            // on this node
-  int usable = 0;             // of these, by this request alone
-  std::vector<Cause> causes;  // of those not usable, most frequent first
-};
-
-struct Explanation {
-  bool fits = false;
-  std::string error;  // a fatal error's message; empty if none
-  std::vector<RequestExplanation> requests;
-  // For people, one line a request:
-  // "claim default/c, request gpu: 8 devices: 5 allocated, 2 tainted nvidia.com/xid=79:NoExecute".
-  std::string ToString() const;
 };
 
 class Snapshot {
@@ -137,8 +69,8 @@ class Snapshot {
   Explanation Explain(std::span<const api::resource::ResourceClaim* const> claims,
                       const api::core::Node& node) const;
 
-  // The names of all nodes that a slice names; empty if some slice is for other nodes as well.
-  // A scheduler that knows them need not try the others.
+  // If only nodes that slices name can have devices: true, and these nodes. A scheduler then need
+  // not try the others.
   bool IsLocalToNodes(std::vector<std::string>* node_names) const;
 
  private:
