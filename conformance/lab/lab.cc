@@ -13,6 +13,7 @@
 #include "api/core/types.h"
 #include "base/file.h"
 #include "conformance/testee/environment.h"
+#include "controlplane/node/node_agent.h"
 #include "fakegpu/control/control.h"
 
 namespace assay::conformance {
@@ -86,6 +87,12 @@ Lab::Lab(LabOptions options, TempDir root) : options_(std::move(options)), root_
 Lab::~Lab() {
   driver_.reset();
   hooks_.reset();
+  if (cluster_ != nullptr) {
+    cluster_->RunOnLoop([this] {
+      agent_.reset();
+      agent_client_.reset();
+    });
+  }
 }
 
 Result<std::unique_ptr<Lab>> Lab::Open(LabOptions options) {
@@ -108,7 +115,8 @@ Status Lab::SetUp() {
     ASSAY_RETURN_IF_ERROR(MakeDirectories(directory));
   }
   ASSAY_RETURN_IF_ERROR(SetUpCluster());
-  return SetUpFakeGpus();
+  ASSAY_RETURN_IF_ERROR(SetUpFakeGpus());
+  return options_.whole_cluster ? SetUpAgent() : OkStatus();
 }
 
 Status Lab::SetUpCluster() {
@@ -159,6 +167,24 @@ Status Lab::SetUpFakeGpus() {
   MakeDeviceNodes(info);
   ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
   return OkStatus();
+}
+
+Status Lab::SetUpAgent() {
+  Status started;
+  cluster_->RunOnLoop([&] {
+    agent_client_ = cluster_->NewClient(User::Node(std::string(kNodeName)));
+    controlplane::node::NodeAgentOptions options;
+    options.node_name = std::string(kNodeName);
+    options.kubelet_root = directories_.kubelet;
+    options.cdi_directories = {directories_.cdi};
+    options.record_directory = root_ / "containers";
+    if (!options_.profile.fakegpu.empty()) {
+      options.fakegpu_state = root_ / "fakegpu/state";
+    }
+    agent_ = std::make_unique<controlplane::node::NodeAgent>(*agent_client_, std::move(options));
+    started = agent_->Start();
+  });
+  return started.WithContext("the node agent");
 }
 
 void Lab::MakeDeviceNodes(const fakegpu::control::NodeInfo& node) {
@@ -248,7 +274,10 @@ Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options)
   if (options.until == DriverOptions::Until::kStarted) {
     return driver;
   }
-  ASSAY_RETURN_IF_ERROR(driver->Register(profile.driver, profile.ready_timeout));
+  // In a whole cluster the agent registers it, as the kubelet does.
+  if (!options_.whole_cluster) {
+    ASSAY_RETURN_IF_ERROR(driver->Register(profile.driver, profile.ready_timeout));
+  }
   if (options.until == DriverOptions::Until::kPublished) {
     api::client::BlockingClient waiter(admin().client(), profile.ready_timeout);
     const auto slices = waiter.WaitForList<ResourceSlice>(

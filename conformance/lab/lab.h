@@ -34,6 +34,10 @@
 #include "controlplane/node/driver_connection.h"
 #include "fakegpu/control/control.h"
 
+namespace assay::controlplane::node {
+class NodeAgent;
+}  // namespace assay::controlplane::node
+
 namespace assay::conformance {
 
 inline constexpr std::string_view kNodeName = "assay-node";
@@ -122,6 +126,7 @@ class Lab {
   Status SetUp();
   Status SetUpCluster();
   Status SetUpFakeGpus();
+  Status SetUpAgent();
   void MakeDeviceNodes(const fakegpu::control::NodeInfo& node);
 
   LabOptions options_;
@@ -132,6 +137,9 @@ class Lab {
   std::string driver_user_;
   std::string node_uid_;
   std::unique_ptr<DeviceHooks> hooks_;
+  // With whole_cluster; both live on the cluster's loop.
+  std::unique_ptr<api::client::Client> agent_client_;
+  std::unique_ptr<controlplane::node::NodeAgent> agent_;
   std::unique_ptr<Driver> driver_;
   std::optional<Status> last_start_error_;
   bool has_device_nodes_ = false;

@@ -109,6 +109,47 @@ TEST_F(SliceLifecycle, ARestartChangesNothing) {
   }
 }
 
+DECIDES("SLICE-16");
+TEST_F(SliceLifecycle, NamesStayWhenAnotherDeviceGoes) {
+  RequireHook(Hook::kUnplug);
+  RequireHook(Hook::kPlug);
+  if (lab().profile().device_key.empty()) {
+    EndCase(Outcome::kNotDecidable, "the profile names no devices.key to know a device by");
+  }
+  const std::string& key = lab().profile().device_key;
+  // The hardware's own key of each device, to the name under which it is published.
+  const auto names = [&](const std::vector<ResourceSlice>& slices) {
+    std::map<std::string, std::string> by_key;
+    for (const ResourceSlice& slice : slices) {
+      for (const api::resource::Device& device : slice.spec.devices) {
+        const auto attribute = device.attributes.find(key);
+        if (attribute != device.attributes.end() && device.taints.empty()) {
+          by_key[attribute->second.string.value_or("")] = device.name;
+        }
+      }
+    }
+    return by_key;
+  };
+  const auto before = names(Slices());
+  const std::string unplugged = SomeDevices(2).front().key;
+  Harness(lab().hooks().Run(Hook::kUnplug, unplugged));
+  std::map<std::string, std::string> after;
+  const bool gone =
+      WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+        after = names(slices);
+        return !after.contains(unplugged);
+      });
+  Harness(lab().hooks().Run(Hook::kPlug, unplugged));
+  ASSERT_DRIVER(gone) << "30 s after a device was unplugged it is still published without a taint";
+  for (const auto& [device_key, name] : after) {
+    const auto known = before.find(device_key);
+    EXPECT_DRIVER(known != before.end() && known->second == name)
+        << "with another device unplugged, the device " << device_key << " is now named " << name;
+  }
+  WaitForSlices(lab(), kHotplugLimit,
+                [&](const std::vector<ResourceSlice>& slices) { return names(slices) == before; });
+}
+
 DECIDES("SLICE-37");
 TEST_F(SliceLifecycle, ADeviceThatIsUnpluggedGoesAndComesBack) {
   RequireHook(Hook::kUnplug);

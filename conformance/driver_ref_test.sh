@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The reference driver conforms, and keeps every rule that is tested, the derived ones too; and two
+# certifications at once do not meet.
+#
+# usage: driver_ref_test.sh ASSAY
+set -euo pipefail
+assay=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$assay" certify --filter 'REG:PREP-01:UNPR-09' --out "$work/other" >"$work/other.txt" 2>&1 &
+other=$!
+"$assay" certify --out "$work/report"
+! grep -E '^(fail|expected failure|harness error|expectation|trouble)  ' "$work/report/report.txt"
+wait "$other" || {
+  cat "$work/other.txt"
+  echo "driver_ref_test: the certification beside it failed" >&2
+  exit 1
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Certifies the reference driver with one seeded defect, and expects that the rule finds it; without
+# one ("none"), that no rule fails.
+#
+# usage: mutant_test.sh ASSAY MUTANT RULES
+#
+#   RULES   the rule that must fail; for "none" the rules to try, separated by ':'
+set -euo pipefail
+assay=$1 mutant=$2 rules=$3
+here=$(dirname "$(readlink -f "$0")")
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+export ASSAY_MUTANT=$mutant
+status=0
+"$assay" certify --testee "$here/testdata/driver-ref-mutants.yaml" --filter "$rules" --out "$out" \
+  >"$out/output" 2>&1 || status=$?
+fail() {
+  cat "$out/output"
+  echo "mutant_test: $1" >&2
+  exit 1
+}
+[ -e "$out/report.txt" ] || fail "the run ended with $status and no report"
+if [ "$mutant" = none ]; then
+  ! grep -E '^(fail|harness error|expectation|trouble) ' "$out/report.txt" ||
+    fail "a rule failed without a defect"
+  [ "$status" -eq 0 ] || fail "the run without a defect ended with $status"
+else
+  grep -q "^fail  $rules " "$out/report.txt" || fail "$rules did not find the defect '$mutant'"
+fi

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Builds programs of Kubernetes v1.36.3 from its Go module, unchanged: the driver of its end-to-end
+# tests, and kubectl. What is there already is not built again.
+#
+# usage: build.sh FOLDER test-driver|kubectl...
+#
+# Exit code 77, with a word why, where there is no Go or the modules cannot be fetched.
+set -euo pipefail
+folder=$1
+shift
+mkdir -p "$folder"
+folder=$(readlink -f "$folder")
+cd "$(dirname "$(readlink -f "$0")")"
+
+for program in "$@"; do
+  case $program in
+    test-driver) package=k8s.io/kubernetes/test/e2e/dra/test-driver ;;
+    kubectl) package=k8s.io/kubernetes/cmd/kubectl ;;
+    *) echo "build.sh: unknown program '$program'; expected test-driver or kubectl" >&2; exit 2 ;;
+  esac
+  if [ -x "$folder/$program" ] && [ "$folder/$program" -nt go.mod ]; then
+    continue
+  fi
+  command -v go >/dev/null || {
+    echo "skipped: there is no Go here to build $program with"
+    exit 77
+  }
+  # Two tests may want the same program at the same time.
+  exec 9>"$folder/.lock"
+  flock 9
+  [ ! -x "$folder/$program" ] || continue
+  echo "Building $program of Kubernetes v1.36.3"
+  if ! output=$(GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 \
+    go build -o "$folder/$program.new" "$package" 2>&1); then
+    echo "$output" >&2
+    if grep -qE 'dial tcp|lookup |proxyconnect|i/o timeout|connection refused|requires go' <<<"$output"; then
+      echo "skipped: the modules of $program, or a Go that is new enough, cannot be had here"
+      exit 77
+    fi
+    exit 1
+  fi
+  mv "$folder/$program.new" "$folder/$program"
+done
