@@ -188,7 +188,7 @@ void RunAll(Recorder* recorder, const std::string& filter) {
   delete listeners.Release(listeners.default_result_printer());
   listeners.Append(recorder);
   // The verdict is ours, not GoogleTest's.
-  (void)RUN_ALL_TESTS();
+  [[maybe_unused]] const int failed = RUN_ALL_TESTS();
   listeners.Release(recorder);
 }
 
