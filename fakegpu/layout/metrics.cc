@@ -36,6 +36,16 @@ double Decay(double x) {
   return 1 / power;
 }
 
+// Differences and sums of times that wrap, since a damaged file may hold any number.
+std::int64_t Since(std::int64_t now, std::int64_t then) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(now) -
+                                   static_cast<std::uint64_t>(then));
+}
+std::int64_t After(std::int64_t then, std::int64_t passed) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(then) +
+                                   static_cast<std::uint64_t>(passed));
+}
+
 // splitmix64.
 std::uint64_t Mix(std::uint64_t value) {
   value += 0x9e3779b97f4a7c15;
@@ -113,7 +123,7 @@ double SteadyTemperature(const GpuState& gpu, double power_mw) {
 }
 
 double SecondsSince(const Trail& trail, std::int64_t node_ns) {
-  return static_cast<double>(Max<std::int64_t>(0, node_ns - trail.since_ns)) / 1e9;
+  return static_cast<double>(Max<std::int64_t>(0, Since(node_ns, trail.since_ns))) / 1e9;
 }
 
 double TemperatureAt(const GpuState& gpu, double power_mw, std::int64_t node_ns) {
@@ -185,10 +195,10 @@ std::int64_t NodeTime(const NodeClock& clock, std::int64_t monotonic_ns) {
   if (clock.held != 0) {
     return clock.node_ns;
   }
-  const std::int64_t passed = monotonic_ns - clock.monotonic_ns;
-  return clock.node_ns +
-         (clock.rate == 1 ? passed
-                          : static_cast<std::int64_t>(static_cast<double>(passed) * clock.rate));
+  const std::int64_t passed = Since(monotonic_ns, clock.monotonic_ns);
+  return After(clock.node_ns, clock.rate == 1 ? passed
+                                              : static_cast<std::int64_t>(
+                                                    static_cast<double>(passed) * clock.rate));
 }
 
 std::int64_t CoarseMonotonic() {

@@ -165,7 +165,7 @@ MigError CreateGpuInstance(NodeState& node, GpuState& gpu, const MigProfile& pro
     return MigError::kNoRoom;
   }
   const std::uint32_t chosen = start == kAnyPlacement ? LeastInTheWay(gpu, profile) : start;
-  if (chosen == kAnyPlacement || !FitsAt(gpu, profile, chosen)) {
+  if (chosen == kAnyPlacement || profile.placement_size == 0 || !FitsAt(gpu, profile, chosen)) {
     return MigError::kNoRoom;
   }
   for (std::uint32_t i = 0; i < kMaxGpuInstances; ++i) {

@@ -6,14 +6,19 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
-#include <vector>
 
+#include "base/file.h"
+#include "base/random.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
 #include "fakegpu/abi/nvml.h"
 #include "fakegpu/control/control.h"
+#include "fakegpu/layout/region.h"
 
 namespace assay::fakegpu::nvml {
 namespace {
@@ -64,29 +69,69 @@ void Call(R (*function)(T...), [[maybe_unused]] nvmlDevice_t device,
   std::apply([&](auto&... argument) { (void)function(argument.get()...); }, arguments);
 }
 
-TEST(BoundsTest, NoFunctionWritesBeyondItsArguments) {
-  ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("bounds-test"));
-  const std::string state = dir / "state";
-  ASSERT_THAT(control::Node::Create(state, "fixtures/nodes/dgx-h100.yaml"), assay::testing::IsOk());
-  ASSAY_ASSERT_OK_AND_ASSIGN(const control::Node node, control::Node::Open(state));
-  for (std::uint32_t pid = 1; pid <= 3; ++pid) {
-    ASSERT_THAT(node.StartProcess("0", {.pid = pid, .name = "p", .memory_bytes = 1 << 20}, 10),
-                assay::testing::IsOk());
-  }
-  setenv("ASSAY_FAKEGPU_STATE", state.c_str(), 1);
-  unsetenv("ASSAY_FAKEGPU_DEV");
-  ASSERT_EQ(nvmlInit_v2(), NVML_SUCCESS);
-  nvmlDevice_t device = nullptr;
-  ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(0, &device), NVML_SUCCESS);
-  for (unsigned int version = 0; version < 4; ++version) {
-    // Its buffer has a fixed size in the interface, and no length to say so.
+// Everything but what ends the library, and what has a buffer of a size that the interface fixes
+// and no argument says.
+void CallEverything(nvmlDevice_t device, unsigned int version) {
 #define NVML_FUNCTION(result, name, parameters)                       \
   if (std::string_view(#name) != "nvmlDeviceGetGspFirmwareVersion" && \
-      std::string_view(#name) != "nvmlShutdown") {                    \
+      std::string_view(#name) != "nvmlShutdown" &&                    \
+      std::string_view(#name).substr(0, 8) != "nvmlInit") {           \
     Call(&name, device, version);                                     \
   }
 #include "fakegpu/abi/functions.def"
 #undef NVML_FUNCTION
+}
+
+class BoundsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    Result<TempDir> dir = TempDir::Create("bounds-test");
+    ASSERT_THAT(dir, assay::testing::IsOk());
+    dir_.emplace(*std::move(dir));
+    Result<control::Node> node = control::Node::Create(state(), "fixtures/nodes/dgx-h100.yaml");
+    ASSERT_THAT(node, assay::testing::IsOk());
+    for (std::uint32_t pid = 1; pid <= 3; ++pid) {
+      ASSERT_THAT(node->StartProcess("0", {.pid = pid, .name = "p", .memory_bytes = 1 << 20}, 10),
+                  assay::testing::IsOk());
+    }
+    setenv("ASSAY_FAKEGPU_STATE", state().c_str(), 1);
+    unsetenv("ASSAY_FAKEGPU_DEV");
+  }
+  std::string state() const { return *dir_ / "state"; }
+
+ private:
+  std::optional<TempDir> dir_;
+};
+
+TEST_F(BoundsTest, NoFunctionWritesBeyondItsArguments) {
+  ASSERT_EQ(nvmlInit_v2(), NVML_SUCCESS);
+  nvmlDevice_t device = nullptr;
+  ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(0, &device), NVML_SUCCESS);
+  for (unsigned int version = 0; version < 4; ++version) {
+    CallEverything(device, version);
+  }
+  EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+}
+
+// Whatever stands behind the header, a damaged file gives wrong numbers and no crash.
+TEST_F(BoundsTest, ADamagedStateCrashesNothing) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string good, ReadFile(state()));
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    std::string bytes = good;
+    for (int i = 0; i < 4000; ++i) {
+      const std::size_t at = layout::kHeaderSize + random.Below(200'000);
+      bytes[at] = static_cast<char>(random.Next());
+    }
+    ASSERT_THAT(WriteFileAtomically(state(), bytes), assay::testing::IsOk());
+    if (nvmlInit_v2() != NVML_SUCCESS) {
+      continue;  // The driver's flag may have been hit.
+    }
+    nvmlDevice_t device = nullptr;
+    (void)nvmlDeviceGetHandleByIndex_v2(0, &device);
+    CallEverything(device, static_cast<unsigned int>(seed % 4));
+    EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
   }
 }
 

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include <iterator>
+
 #include "fakegpu/nvml/call.h"
 
 namespace assay::fakegpu::nvml {
@@ -82,9 +84,9 @@ nvmlReturn_t ByUuid(const layout::Copy& copy, const char* uuid, nvmlDevice_t* de
 }
 
 // "GPU-aabbccdd-..." to its 16 bytes; false if it is not of that form.
-bool UuidBytes(const char* uuid, unsigned char* bytes) {
+bool UuidBytes(const char (&uuid)[48], unsigned char* bytes) {
   unsigned int digits = 0;
-  for (const char* c = uuid + 4; *c != '\0' && digits < 32; ++c) {
+  for (const char* c = uuid + 4; c != std::end(uuid) && *c != '\0' && digits < 32; ++c) {
     if (*c == '-') {
       continue;
     }

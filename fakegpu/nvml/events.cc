@@ -1,6 +1,8 @@
 // Event sets: each remembers how far it has read in the node's ring of events, so every set of
 // every process gets each event, and a wait sleeps on the ring's futex.
 
+#include "fakegpu/nvml/events.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -137,6 +139,15 @@ nvmlReturn_t Wait(const char* function, nvmlEventSet_t set, nvmlEventData_t* dat
 }
 
 }  // namespace
+
+void FreeEventSets() {
+  const SetsLock lock;
+  while (sets != nullptr) {
+    nvmlEventSet_st* set = sets;
+    sets = set->next;
+    LetGo(set);
+  }
+}
 
 NVML_EXPORT nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t* set) {
   const nvmlReturn_t ready =

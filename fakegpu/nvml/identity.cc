@@ -73,7 +73,9 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetInforomVersion(nvmlDevice_t device,
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetInforomConfigurationChecksum(nvmlDevice_t device,
                                                                    unsigned int* checksum) {
   return Get(DeviceCall{__func__, device}, checksum, [](const Gpu& gpu) {
-    return layout::HashName(gpu.state.identity.inforom_image) & 0xffff'ffff;
+    char image[sizeof(gpu.state.identity.inforom_image) + 1] = {};
+    memcpy(image, gpu.state.identity.inforom_image, sizeof(gpu.state.identity.inforom_image));
+    return layout::HashName(image) & 0xffff'ffff;
   });
 }
 
@@ -154,7 +156,9 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetPdi(nvmlDevice_t device, nvmlPdi_t* pdi) {
     if (pdi->version != nvmlPdi_v1) {
       return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     }
-    pdi->value = layout::HashName(gpu.state.identity.uuid);
+    char uuid[sizeof(gpu.state.identity.uuid) + 1] = {};
+    memcpy(uuid, gpu.state.identity.uuid, sizeof(gpu.state.identity.uuid));
+    pdi->value = layout::HashName(uuid);
     return NVML_SUCCESS;
   });
 }

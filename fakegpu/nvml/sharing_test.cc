@@ -144,6 +144,15 @@ TEST_F(EventsTest, BogusSetsAndMasksAreRefused) {
   EXPECT_EQ(nvml().nvmlEventSetWait_v2(set, &data, 0), NVML_ERROR_INVALID_ARGUMENT);
 }
 
+TEST_F(EventsTest, NoSetOutlivesTheLastShutdown) {
+  nvmlEventSet_t set = MakeSet(0, nvmlEventTypeXidCriticalError);
+  ASSERT_EQ(nvml().nvmlShutdown(), NVML_SUCCESS);
+  nvmlEventData_t data{};
+  EXPECT_EQ(nvml().nvmlEventSetWait_v2(set, &data, 0), NVML_ERROR_UNINITIALIZED);
+  ASSERT_EQ(nvml().nvmlInit_v2(), NVML_SUCCESS);
+  EXPECT_EQ(nvml().nvmlEventSetWait_v2(set, &data, 0), NVML_ERROR_INVALID_ARGUMENT);
+}
+
 TEST_F(EventsTest, EverySetOfEveryProcessGetsEachEvent) {
   constexpr int kProcesses = 3;
   // How many sets are ready, where all processes see it.

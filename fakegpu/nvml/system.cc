@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fakegpu/nvml/call.h"
+#include "fakegpu/nvml/events.h"
 #include "fakegpu/nvml/return_code.h"
 
 namespace assay::fakegpu::nvml {
@@ -84,7 +85,13 @@ NVML_EXPORT nvmlReturn_t nvmlInitWithFlags(unsigned int flags) {
       NVML_INIT_FLAG_NO_GPUS | NVML_INIT_FLAG_NO_ATTACH | NVML_INIT_FLAG_FORCE_INIT;
   return (flags & ~kKnown) != 0 ? NVML_ERROR_INVALID_ARGUMENT : Init(__func__);
 }
-NVML_EXPORT nvmlReturn_t nvmlShutdown() { return Library::Get().Shutdown(); }
+NVML_EXPORT nvmlReturn_t nvmlShutdown() {
+  const nvmlReturn_t result = Library::Get().Shutdown();
+  if (result == NVML_SUCCESS && Library::Get().region() == nullptr) {
+    FreeEventSets();
+  }
+  return result;
+}
 
 NVML_EXPORT const char* nvmlErrorString(nvmlReturn_t result) { return ReturnCodeText(result); }
 
