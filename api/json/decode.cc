@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "api/json/go_quote.h"
 #include "api/json/internal/base64.h"
 #include "api/json/internal/scan.h"
 #include "api/json/json.h"
@@ -152,7 +153,7 @@ class Decoder {
     }
     std::string path =
         strict_path_.empty() ? std::string(name) : strict_path_ + "." + std::string(name);
-    std::string error = std::string(what) + " field " + Quote(path);
+    std::string error = std::string(what) + " field " + GoQuote(path);
     if (seen_strict_errors_.insert(error).second) {
       strict_errors_.push_back(std::move(error));
     }
@@ -556,9 +557,9 @@ Result<Decoded> Decode(const Kind& kind, std::string_view text, const DecodeOpti
   if ((!type_meta.api_version.empty() && type_meta.api_version != expected.ApiVersion()) ||
       (!type_meta.kind.empty() && type_meta.kind != expected.kind)) {
     return InvalidArgumentError("the object provided is of apiVersion " +
-                                Quote(type_meta.api_version) + " and kind " +
-                                Quote(type_meta.kind) + ", expected " +
-                                Quote(expected.ApiVersion()) + " and " + Quote(expected.kind));
+                                GoQuote(type_meta.api_version) + " and kind " +
+                                GoQuote(type_meta.kind) + ", expected " +
+                                GoQuote(expected.ApiVersion()) + " and " + GoQuote(expected.kind));
   }
   decoded.object = Object::Of(kind, std::move(value));
   return decoded;

@@ -176,7 +176,9 @@ class Encoder {
     switch (field.shape) {
       case Shape::kValue:
       case Shape::kOptional:
-        if (const void* value = field.Get(data)) {
+        // Like an empty list, an empty string of bytes is Go's nil slice.
+        if (const void* value = field.Get(data);
+            value != nullptr && (field.type != Type::kBytes || field.Has(data))) {
           Value(field, value);
         } else {
           out_ += "null";

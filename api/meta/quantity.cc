@@ -127,11 +127,12 @@ std::optional<Unit> InterpretSuffix(std::string_view text) {
   }
   std::int32_t exponent = 0;
   for (char digit : digits) {
-    exponent = exponent * 10 + (digit - '0');
-    if (exponent > Quantity::kMaxExponent) {
-      return std::nullopt;
-    }
+    exponent = std::min(exponent * 10 + (digit - '0'), Quantity::kMaxExponent + 1);
   }
+  if (exponent > Quantity::kMaxExponent && !negative) {
+    return std::nullopt;
+  }
+  // The other way, everything that small is rounded up to a billionth in any case.
   return Unit{Quantity::Format::kDecimalExponent, negative ? -exponent : exponent};
 }
 
@@ -258,6 +259,9 @@ Result<Quantity> Quantity::Parse(std::string_view text) {
   if (!unit) {
     return SuffixError();
   }
+  if (parts->number.size() + parts->fraction.size() > Quantity::kMaxDigits) {
+    return NumericError();
+  }
   std::int32_t number_size = static_cast<std::int32_t>(parts->number.size());
   std::int32_t fraction_size = static_cast<std::int32_t>(parts->fraction.size());
 
@@ -347,7 +351,17 @@ std::int64_t Quantity::ScaledValue(std::int32_t scale) const {
   if (scale_ < scale) {
     return ScaleDown(value_, scale - scale_).value;
   }
-  return ScaleUp(value_, scale_ - scale).value_or(0);
+  std::int32_t shift = scale_ - scale;
+  if (std::optional<std::int64_t> value = ScaleUp(value_, shift)) {
+    return *value;
+  }
+  // What does not fit wraps around for the powers that upstream multiplies by at once, and is 0 for
+  // the others.
+  bool at_once = shift == 1 || shift == 2 || shift == 3 || shift == 6 || shift == 9;
+  return at_once && value_ != kMinInt64
+             ? static_cast<std::int64_t>(static_cast<std::uint64_t>(value_) *
+                                         static_cast<std::uint64_t>(*ScaleUp(1, shift)))
+             : 0;
 }
 
 std::optional<std::int64_t> Quantity::AsInt64() const {

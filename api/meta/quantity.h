@@ -13,6 +13,7 @@
 #define ASSAY_API_META_QUANTITY_H_
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,9 +37,10 @@ class Quantity {
   static constexpr std::int32_t kNano = -9;
   static constexpr std::int32_t kMicro = -6;
   static constexpr std::int32_t kMilli = -3;
-  // Exponents beyond it are refused, so that a short text cannot ask for gigabytes of digits.
-  // (Kubernetes has no such limit.)
+  // Exponents and numbers of digits beyond these are refused, so that no text can ask for gigabytes
+  // of digits. (Kubernetes has no such limits.)
   static constexpr std::int32_t kMaxExponent = 4096;
+  static constexpr std::size_t kMaxDigits = 4000;
 
   Quantity() = default;  // 0
 

@@ -12,9 +12,18 @@ constexpr std::string_view kLayout = "2006-01-02T15:04:05Z07:00";
 constexpr std::string_view kMicroLayout = "2006-01-02T15:04:05.000000Z07:00";
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 
+// As Go's time package quotes: what is not plain ASCII byte by byte.
 std::string Quoted(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
   std::string quoted = "\"";
   for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x80) {
+      quoted += "\\x";
+      quoted += kHex[byte >> 4];
+      quoted += kHex[byte & 15];
+      continue;
+    }
     if (c == '"' || c == '\\') {
       quoted += '\\';
     }

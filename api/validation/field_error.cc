@@ -1,8 +1,9 @@
 #include "api/validation/field_error.h"
 
-#include <cstdio>
 #include <ostream>
 #include <set>
+
+#include "api/json/go_quote.h"
 
 namespace assay::api::validation {
 namespace {
@@ -98,83 +99,7 @@ std::ostream& operator<<(std::ostream& out, const FieldError& error) {
   return out << error.ToString();
 }
 
-std::string GoQuote(std::string_view text) {
-  // strconv.Quote: UTF-8 stays, what cannot be printed is escaped.
-  std::string out = "\"";
-  char buffer[16];
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80) {
-      ++i;
-      switch (byte) {
-        case '"':
-          out += "\\\"";
-          break;
-        case '\\':
-          out += "\\\\";
-          break;
-        case '\a':
-          out += "\\a";
-          break;
-        case '\b':
-          out += "\\b";
-          break;
-        case '\f':
-          out += "\\f";
-          break;
-        case '\n':
-          out += "\\n";
-          break;
-        case '\r':
-          out += "\\r";
-          break;
-        case '\t':
-          out += "\\t";
-          break;
-        case '\v':
-          out += "\\v";
-          break;
-        default:
-          if (byte < 0x20 || byte == 0x7f) {
-            std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
-            out += buffer;
-          } else {
-            out += static_cast<char>(byte);
-          }
-      }
-      continue;
-    }
-    std::size_t length = byte >= 0xf0 && byte < 0xf5 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 0;
-    if (byte >= 0xf5) {
-      length = 0;
-    }
-    bool valid = length != 0 && i + length <= text.size();
-    char32_t rune = valid ? byte & (0x7fU >> length) : 0;
-    for (std::size_t k = 1; valid && k < length; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      valid = (next & 0xc0U) == 0x80;
-      rune = (rune << 6U) | (next & 0x3fU);
-    }
-    valid = valid && !(length == 3 && (rune < 0x800 || (rune >= 0xd800 && rune < 0xe000))) &&
-            !(length == 4 && (rune < 0x10000 || rune > 0x10ffff));
-    if (!valid) {
-      std::snprintf(buffer, sizeof buffer, "\\x%02x", byte);
-      out += buffer;
-      ++i;
-      continue;
-    }
-    // The control characters of Latin-1, the separators and the byte-order mark are what Go escapes
-    // among the runes that occur in practice.
-    if (rune < 0xa1 || rune == 0xad || rune == 0x2028 || rune == 0x2029 || rune == 0xfeff) {
-      std::snprintf(buffer, sizeof buffer, "\\u%04x", static_cast<unsigned>(rune));
-      out += buffer;
-    } else {
-      out += text.substr(i, length);
-    }
-    i += length;
-  }
-  return out + '"';
-}
+std::string GoQuote(std::string_view text) { return json::GoQuote(text); }
 
 FieldError Required(const FieldPath& path, std::string_view detail) {
   return Make(FieldErrorType::kRequired, path, std::nullopt, detail);

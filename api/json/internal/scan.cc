@@ -104,11 +104,17 @@ class Validator {
 
  private:
   Status Invalid(std::string_view context) const {
-    if (at_ >= text_.size()) {
-      return InvalidArgumentError("unexpected end of JSON input");
+    if (at_ < text_.size()) {
+      return InvalidArgumentError("invalid character " + QuoteChar(text_[at_]) + " " +
+                                  std::string(context));
     }
-    return InvalidArgumentError("invalid character " + QuoteChar(text_[at_]) + " " +
-                                std::string(context));
+    return InvalidArgumentError("unexpected end of JSON input");
+  }
+  // Within a number, a literal or an escape, Go takes the end for a blank.
+  Status InvalidWithin(std::string_view context) const {
+    return at_ < text_.size()
+               ? Invalid(context)
+               : InvalidArgumentError("invalid character ' ' " + std::string(context));
   }
 
   void SkipSpace() {
@@ -198,7 +204,8 @@ class Validator {
   Status Literal(std::string_view literal) {
     for (char expected : literal) {
       if (!At(expected)) {
-        return Invalid("in literal " + std::string(literal) + " (expecting '" + expected + "')");
+        return InvalidWithin("in literal " + std::string(literal) + " (expecting '" + expected +
+                             "')");
       }
       ++at_;
     }
@@ -207,7 +214,7 @@ class Validator {
 
   Status Digits(std::string_view context) {
     if (at_ >= text_.size() || !IsDigit(text_[at_])) {
-      return Invalid(context);
+      return InvalidWithin(context);
     }
     while (at_ < text_.size() && IsDigit(text_[at_])) {
       ++at_;
@@ -260,7 +267,7 @@ class Validator {
   Status Escape() {
     if (at_ >= text_.size() ||
         std::string_view("bfnrt\\/\"u").find(text_[at_]) == std::string_view::npos) {
-      return Invalid("in string escape code");
+      return InvalidWithin("in string escape code");
     }
     if (text_[at_] != 'u') {
       return OkStatus();
@@ -268,7 +275,7 @@ class Validator {
     for (int i = 0; i < 4; ++i) {
       ++at_;
       if (at_ >= text_.size() || HexDigit(text_[at_]) < 0) {
-        return Invalid("in \\u hexadecimal character escape");
+        return InvalidWithin("in \\u hexadecimal character escape");
       }
     }
     return OkStatus();
