@@ -283,11 +283,11 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetSupportedPerformanceStates(nvmlDevice_t de
                                                                  unsigned int size) {
   return ReadDevice(DeviceCall{__func__, device, NotNull(pstates)}, [&](const Gpu&) {
     // P0 alone; the rest of the array, which `size` counts in bytes, is NVML_PSTATE_UNKNOWN.
-    const unsigned int count = size / sizeof(nvmlPstates_t);
+    const std::size_t count = size / sizeof(nvmlPstates_t);
     if (count < 1) {
       return NVML_ERROR_INSUFFICIENT_SIZE;
     }
-    for (unsigned int i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       pstates[i] = i == 0 ? NVML_PSTATE_0 : NVML_PSTATE_UNKNOWN;
     }
     return NVML_SUCCESS;
