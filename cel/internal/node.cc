@@ -68,19 +68,6 @@ Selected Select(Frame& frame, const Value& object, const Value& key, bool presen
   }
 }
 
-bool IsKey(const Value& value) {
-  switch (value.kind()) {
-    case ValueKind::kString:
-    case ValueKind::kInt:
-    case ValueKind::kUint:
-    case ValueKind::kBool:
-    case ValueKind::kDouble:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // The names of the Go types that cel-go's message shows.
 std::string_view GoTypeName(const Value& value) {
   switch (value.kind()) {
@@ -110,7 +97,7 @@ Value KeyOf(Frame& frame, const Qualifier& qualifier) {
   const Value key = qualifier.attribute != nullptr ? qualifier.attribute->Resolve(frame)
                                                    : qualifier.node->Evaluate(frame);
   if (!key.IsError() && !IsKey(key)) {
-    return frame.context().Error({"invalid qualifier type: ", GoTypeName(key)});
+    return frame.context().Error({InvalidKey(key)});
   }
   return key;
 }
@@ -168,6 +155,23 @@ bool IsMapKey(const Value& value) {
 }
 
 }  // namespace
+
+bool IsKey(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kString:
+    case ValueKind::kInt:
+    case ValueKind::kUint:
+    case ValueKind::kBool:
+    case ValueKind::kDouble:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string InvalidKey(const Value& value) {
+  return "invalid qualifier type: " + std::string(GoTypeName(value));
+}
 
 void QualifierList::Add(Arena& arena, const Qualifier& qualifier) {
   auto* link = arena.New<QualifierLink>(QualifierLink{qualifier});
@@ -304,9 +308,13 @@ Value CallNode::Evaluate(Frame& frame) const {
     if (frame.exceeded()) {
       return Value::Error("cost limit exceeded");
     }
-    result = target_.regex != nullptr
-                 ? target_.regex->Call(target_.function->name, frame.context(), values)
-                 : Call(frame.context(), *target_.function, target_.overload, values);
+    if (target_.function == nullptr) {
+      result = frame.context().Error({"no such overload: ", target_.name});
+    } else if (target_.regex != nullptr) {
+      result = target_.regex->Call(target_.name, frame.context(), values);
+    } else {
+      result = Call(frame.context(), *target_.function, target_.overload, values);
+    }
   } else if (args_.size() > 2) {
     return result;
   }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "cel/arena.h"
@@ -184,7 +185,8 @@ class NotStrictlyFalseNode final : public Node {
 class CallNode final : public Node {
  public:
   struct Target {
-    const Function* function = nullptr;
+    const Function* function = nullptr;  // null: there is none of that name, found at run time
+    std::string_view name;
     const Overload* overload = nullptr;     // null: found by the arguments
     const library::Regex* regex = nullptr;  // in place of args[1]
     CallCost cost = CallCost::kOne;
@@ -279,6 +281,11 @@ class ErrorNode final : public Node {
  private:
   std::string_view message_;
 };
+
+// Whether a value can select from a map or list.
+bool IsKey(const Value& value);
+// "invalid qualifier type: types.Bytes": it cannot; with the name of cel-go's Go type.
+std::string InvalidKey(const Value& value);
 
 // a == b as an expression has it: an error where the libraries' types meet another type.
 Value EqualsOrError(const Value& a, const Value& b);

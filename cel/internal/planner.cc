@@ -58,6 +58,14 @@ class Planner {
     return arena_.New<AttributeNode>(step.attribute, cost, step.test_only);
   }
 
+  std::span<const Node* const> FinishAll(const std::vector<Step>& steps) {
+    std::span<const Node*> nodes = arena_.NewArray<const Node*>(steps.size());
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      nodes[i] = Finish(steps[i]);
+    }
+    return nodes;
+  }
+
   const Node* PlanNode(const Expr& expr) { return Finish(PlanStep(expr)); }
 
   Step OfNode(const Node* node) {
@@ -205,6 +213,9 @@ class Planner {
     qualifier.optional = optional;
     if (index.constant.has_value()) {
       qualifier.key = *index.constant;
+      if (!IsKey(qualifier.key) && error_.ok()) {
+        error_ = InvalidArgumentError(InvalidKey(qualifier.key));
+      }
     } else if (index.attribute != nullptr) {
       qualifier.attribute = index.attribute;
     } else {
@@ -283,7 +294,9 @@ class Planner {
           arena_.New<OptionalOrNode>(Finish(args[0]), Finish(args[1]), expr.name == "orValue"));
     }
     if (callee.function == nullptr) {
-      return OfError("no such overload: " + std::string(expr.name));
+      CallNode::Target target;
+      target.name = expr.name;
+      return OfNode(arena_.New<CallNode>(target, FinishAll(args)));
     }
     return PlanFunctionCall(*callee.function, overload, args);
   }
@@ -315,6 +328,7 @@ class Planner {
                         const std::vector<Step>& args) {
     CallNode::Target target;
     target.function = &function;
+    target.name = function.name;
     target.overload = overload;
     target.cost = CallCostOf(function.name, overload == nullptr ? "" : overload->id);
     if (overload != nullptr && overload->id == "in_list" && args[1].constant.has_value() &&
@@ -326,11 +340,7 @@ class Planner {
     if (!CompileRegex(function, args, &target)) {
       return OfError("invalid regular expression");
     }
-    std::span<const Node*> nodes = arena_.NewArray<const Node*>(args.size());
-    for (std::size_t i = 0; i < args.size(); ++i) {
-      nodes[i] = Finish(args[i]);
-    }
-    const auto* node = arena_.New<CallNode>(target, nodes);
+    const auto* node = arena_.New<CallNode>(target, FinishAll(args));
     const bool is_conversion =
         std::find(kConversions.begin(), kConversions.end(), function.name) != kConversions.end();
     if (is_conversion && args.size() == 1 && args[0].constant.has_value()) {

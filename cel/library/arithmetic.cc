@@ -33,7 +33,7 @@ Value SubtractTimestamps(const Value& a, const Value& b) {
       (static_cast<std::int64_t>(a.nanoseconds()) - static_cast<std::int64_t>(b.nanoseconds()));
   if (nanoseconds > std::numeric_limits<std::int64_t>::max() ||
       nanoseconds < std::numeric_limits<std::int64_t>::min()) {
-    return DurationOverflow();
+    return IntegerOverflow();
   }
   return Value::Duration(static_cast<std::int64_t>(nanoseconds));
 }

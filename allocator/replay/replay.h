@@ -1,0 +1,40 @@
+// Replay: answers the allocation questions of a stream of objects, as tools/peers/allocator does
+// with Kubernetes' allocator; what tests compare.
+//
+// Input, one JSON object a line: Node, DeviceClass, ResourceSlice, ResourceClaim, and
+// {"kind":"Reset"}, which forgets everything. A claim with an allocation is in use; one without is
+// allocated on the first node where it fits, and is in use from then on; its answer is one line of
+// JSON.
+//
+// Not thread-safe; one per stream.
+#ifndef ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
+#define ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "allocator/allocator.h"
+#include "base/result.h"
+
+namespace assay::allocator::replay {
+
+class Replay {
+ public:
+  explicit Replay(const Features& features = {});
+  ~Replay();
+
+  // Takes one line. The answer, if the line is a claim to allocate:
+  // {"claim":"ns/name","node":"n","allocation":{...}}, {"claim":...,"error":"..."} or
+  // {"claim":...}. An error is a line that cannot be read.
+  Result<std::optional<std::string>> Take(std::string_view line);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace assay::allocator::replay
+
+#endif  // ASSAY_ALLOCATOR_REPLAY_REPLAY_H_

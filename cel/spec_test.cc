@@ -1,0 +1,313 @@
+// Holds the language to the official conformance tests, with what Kubernetes 1.36 answers to each:
+// value or error, type and cost.
+//
+// The tests lie beside the repository; where they do not, these are skipped.
+#include <gtest/gtest.h>
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cel/environment.h"
+#include "cel/library/times.h"
+#include "cel/program.h"
+
+namespace assay::cel {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kTests[] = "../shared/reference/cel-spec";
+
+// cel.expr's type, as proto-JSON, to a Type; null if it is a message.
+const Type* ToType(const json& type, Arena& arena) {
+  if (type.contains("primitive")) {
+    static const std::map<std::string, const Type*> kPrimitives = {
+        {"BOOL", Type::Bool()},     {"INT64", Type::Int()},     {"UINT64", Type::Uint()},
+        {"DOUBLE", Type::Double()}, {"STRING", Type::String()}, {"BYTES", Type::Bytes()}};
+    return kPrimitives.at(type["primitive"]);
+  }
+  if (type.contains("mapType")) {
+    const Type* key = ToType(type["mapType"]["keyType"], arena);
+    const Type* value = ToType(type["mapType"]["valueType"], arena);
+    return key == nullptr || value == nullptr ? nullptr : Type::Map(arena, key, value);
+  }
+  if (type.contains("listType")) {
+    const Type* element = ToType(type["listType"]["elemType"], arena);
+    return element == nullptr ? nullptr : Type::List(arena, element);
+  }
+  if (type.contains("dyn")) {
+    return Type::Dyn();
+  }
+  if (type.contains("wellKnown")) {
+    return type["wellKnown"] == "DURATION"    ? Type::Duration()
+           : type["wellKnown"] == "TIMESTAMP" ? Type::Timestamp()
+                                              : Type::Any();
+  }
+  if (type.contains("type")) {
+    return Type::TypeType();
+  }
+  return nullptr;
+}
+
+std::int64_t ToInt(const json& value) {
+  return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<std::int64_t>();
+}
+
+std::string FromBase64(const std::string& text) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  unsigned bits = 0;
+  int count = 0;
+  for (char c : text) {
+    if (c == '=') {
+      break;
+    }
+    bits = bits << 6 | static_cast<unsigned>(kDigits.find(c));
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>(bits >> count & 0xFF);
+    }
+  }
+  return out;
+}
+
+// cel.expr's value, as proto-JSON.
+Value ToValue(const json& value, Arena& arena) {
+  if (value.contains("int64Value")) {
+    return Value::Int(ToInt(value["int64Value"]));
+  }
+  if (value.contains("uint64Value")) {
+    return Value::Uint(std::stoull(value["uint64Value"].get<std::string>()));
+  }
+  if (value.contains("doubleValue")) {
+    return Value::Double(value["doubleValue"].get<double>());
+  }
+  if (value.contains("stringValue")) {
+    return Value::String(arena.Copy(value["stringValue"].get<std::string>()));
+  }
+  if (value.contains("bytesValue")) {
+    return Value::Bytes(arena.Copy(FromBase64(value["bytesValue"])));
+  }
+  if (value.contains("boolValue")) {
+    return Value::Bool(value["boolValue"]);
+  }
+  if (value.contains("listValue")) {
+    auto* list = arena.New<MutableList>(arena);
+    for (const json& element : value["listValue"].value("values", json::array())) {
+      list->Append(ToValue(element, arena));
+    }
+    return Value::Of(static_cast<const List*>(list));
+  }
+  if (value.contains("mapValue")) {
+    auto* map = arena.New<EntryMap>(arena);
+    for (const json& entry : value["mapValue"].value("entries", json::array())) {
+      map->Insert(ToValue(entry["key"], arena), ToValue(entry["value"], arena));
+    }
+    return Value::Of(static_cast<const Map*>(map));
+  }
+  return Value::Null();
+}
+
+std::string Base64(std::string_view bytes) {
+  static constexpr char kDigits[] =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    unsigned bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
+    }
+  }
+  return out;
+}
+
+// A value as the tests write it; entries of maps in the order of their text.
+json ToJson(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kNull:
+      return {{"nullValue", nullptr}};
+    case ValueKind::kBool:
+      return {{"boolValue", value.bool_value()}};
+    case ValueKind::kInt:
+      return {{"int64Value", std::to_string(value.int_value())}};
+    case ValueKind::kUint:
+      return {{"uint64Value", std::to_string(value.uint_value())}};
+    case ValueKind::kDouble:
+      if (std::isnan(value.double_value())) {
+        return {{"doubleValue", "NaN"}};
+      }
+      if (std::isinf(value.double_value())) {
+        return {{"doubleValue", value.double_value() > 0 ? "Infinity" : "-Infinity"}};
+      }
+      return {{"doubleValue", value.double_value()}};
+    case ValueKind::kString:
+      return {{"stringValue", std::string(value.text())}};
+    case ValueKind::kBytes:
+      return {{"bytesValue", Base64(value.text())}};
+    case ValueKind::kType:
+      return {{"typeValue", std::string(value.type()->name())}};
+    case ValueKind::kDuration:
+      return {{"objectValue",
+               {{"@type", "type.googleapis.com/google.protobuf.Duration"},
+                {"value", library::FormatDuration(value.duration())}}}};
+    case ValueKind::kTimestamp:
+      return {{"objectValue",
+               {{"@type", "type.googleapis.com/google.protobuf.Timestamp"},
+                {"value", library::FormatTimestamp({value.seconds(), value.nanoseconds()})}}}};
+    case ValueKind::kList: {
+      json values = json::array();
+      for (std::size_t i = 0; i < value.list().size(); ++i) {
+        values.push_back(ToJson(value.list().At(i)));
+      }
+      return {{"listValue", values.empty() ? json::object() : json{{"values", values}}}};
+    }
+    case ValueKind::kMap: {
+      std::multimap<std::string, json> sorted;
+      for (std::size_t i = 0; i < value.map().size(); ++i) {
+        const Map::Entry entry = value.map().At(i);
+        json item = {{"key", ToJson(entry.key)}, {"value", ToJson(entry.value)}};
+        std::string text = item.dump();
+        sorted.emplace(std::move(text), std::move(item));
+      }
+      json entries = json::array();
+      for (const auto& [text, item] : sorted) {
+        entries.push_back(item);
+      }
+      return {{"mapValue", entries.empty() ? json::object() : json{{"entries", entries}}}};
+    }
+    default:
+      return {{"other", std::string(TypeName(value))}};
+  }
+}
+
+// Sorts the entries of maps in an expected value.
+json Sorted(json value) {
+  if (value.contains("mapValue") && value["mapValue"].contains("entries")) {
+    json& entries = value["mapValue"]["entries"];
+    for (json& entry : entries) {
+      entry["key"] = Sorted(entry["key"]);
+      entry["value"] = Sorted(entry["value"]);
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const json& a, const json& b) { return a.dump() < b.dump(); });
+  }
+  if (value.contains("listValue") && value["listValue"].contains("values")) {
+    for (json& element : value["listValue"]["values"]) {
+      element = Sorted(element);
+    }
+  }
+  return value;
+}
+
+// What we answered, in the form of a test's k8s136 block.
+json Answer(const json& test) {
+  Environment environment;
+  environment.set_container(test.value("container", ""));
+  Arena arena;
+  std::vector<Value> variables;
+  for (const json& declaration : test.value("typeEnv", json::array())) {
+    if (!declaration.contains("ident")) {
+      continue;
+    }
+    const Type* type = ToType(declaration["ident"]["type"], environment.arena());
+    if (type == nullptr) {
+      return {{"phase", "unsupported"}};
+    }
+    const std::string name = declaration["name"];
+    environment.AddVariable(name, type);
+    const json bindings = test.value("bindings", json::object());
+    variables.push_back(bindings.contains(name) ? ToValue(bindings[name]["value"], arena)
+                                                : Value::Error("no such attribute"));
+  }
+  CompileOptions options;
+  options.check = !test.value("disableCheck", false);
+  const Compilation compilation = Compile(environment, test["expr"].get<std::string>(), options);
+  if (!compilation.ok()) {
+    static constexpr const char* kPhases[] = {"parse", "check", "check", "program"};
+    return {{"phase", kPhases[static_cast<int>(compilation.failure->phase)]},
+            {"error", compilation.failure->message}};
+  }
+  json answer;
+  if (!compilation.output_type.empty()) {
+    answer["type"] = compilation.output_type;
+  }
+  if (test.value("checkOnly", false)) {
+    answer["phase"] = "check";
+    return answer;
+  }
+  const Evaluation evaluation = compilation.program->Evaluate(variables, arena);
+  answer["cost"] = evaluation.cost;
+  if (evaluation.value.IsError()) {
+    answer["phase"] = "eval";
+    answer["error"] = std::string(evaluation.value.text());
+  } else {
+    answer["phase"] = "value";
+    answer["value"] = ToJson(evaluation.value);
+  }
+  return answer;
+}
+
+// Where we knowingly answer otherwise, and why.
+const std::map<std::string, std::string>& Exceptions() {
+  static const std::map<std::string, std::string> exceptions = {
+      {"dynamic/value_null/literal_no_field_access",
+       "makes a protobuf message, of which Kubernetes' environments have none"},
+      {"parse/receiver_function_names/namespace",
+       "not checked, which Kubernetes never leaves out: calls an authorizer's function"},
+      {"macros2/transformMap/error", "the cost depends on the order of Go's map"}};
+  return exceptions;
+}
+
+void CheckFile(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  for (const json& test : json::parse(in)) {
+    const std::string id = path.stem().string() + "/" + test["section"].get<std::string>() + "/" +
+                           test["name"].get<std::string>();
+    if (test.value("wkt", false) || Exceptions().contains(id)) {
+      continue;
+    }
+    SCOPED_TRACE(id + ": " + test["expr"].get<std::string>());
+    const json& expected = test["k8s136"];
+    const json actual = Answer(test);
+    EXPECT_EQ(actual.value("phase", ""), expected["phase"].get<std::string>())
+        << actual.dump() << "\n"
+        << expected.dump();
+    if (actual.value("phase", "") != expected["phase"]) {
+      continue;
+    }
+    if (expected.contains("value") && !test.value("checkOnly", false)) {
+      EXPECT_EQ(actual.value("value", json()), Sorted(expected["value"]));
+    }
+    if (expected.contains("error") && expected["phase"] != "program") {
+      EXPECT_EQ(actual.value("error", ""), expected["error"].get<std::string>());
+    }
+    if (expected.contains("cost") && !test.value("checkOnly", false)) {
+      EXPECT_EQ(actual.value("cost", json()), expected["cost"]);
+    }
+    if (expected.contains("type") && actual.contains("type")) {
+      EXPECT_EQ(actual["type"], expected["type"]);
+    }
+  }
+}
+
+TEST(SpecTest, AnswersAsKubernetesDoes) {
+  if (!std::filesystem::exists(kTests)) {
+    GTEST_SKIP() << kTests << " is not there";
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(kTests)) {
+    if (entry.path().extension() == ".json") {
+      CheckFile(entry.path());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace assay::cel

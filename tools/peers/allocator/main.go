@@ -1,0 +1,220 @@
+// Command allocator answers allocation questions with Kubernetes' own allocator, so that Assay's can
+// be held to it.
+//
+// It reads objects as JSON, one a line, from standard input: Node, DeviceClass, ResourceSlice,
+// ResourceClaim. A claim that has an allocation is in use; one that has none is allocated on the first
+// node where it fits, and is in use from then on. For each of these it prints one line:
+//
+//	{"claim":"ns/name","node":"n","allocation":{...}}   it fits
+//	{"claim":"ns/name"}                                 it does not
+//	{"claim":"ns/name","error":"..."}                   a fatal error
+//
+// {"kind":"Reset"} forgets everything; after it, and at the end, output is flushed.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	corev1 "k8s.io/api/core/v1"
+	resourceapi "k8s.io/api/resource/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/dynamic-resource-allocation/cel"
+	"k8s.io/dynamic-resource-allocation/structured"
+)
+
+// What level 1.36 turns on.
+var features = structured.Features{
+	AdminAccess:            true,
+	ConsumableCapacity:     true,
+	DeviceBindingAndStatus: true,
+	DeviceTaints:           true,
+	PartitionableDevices:   true,
+	PrioritizedList:        true,
+}
+
+type classes map[string]*resourceapi.DeviceClass
+
+func (c classes) List() ([]*resourceapi.DeviceClass, error) {
+	var list []*resourceapi.DeviceClass
+	for _, class := range c {
+		list = append(list, class)
+	}
+	return list, nil
+}
+
+func (c classes) Get(name string) (*resourceapi.DeviceClass, error) {
+	if class, ok := c[name]; ok {
+		return class, nil
+	}
+	return nil, apierrors.NewNotFound(resourceapi.Resource("deviceclass"), name)
+}
+
+type world struct {
+	nodes   []*corev1.Node
+	classes classes
+	slices  []*resourceapi.ResourceSlice
+	claims  []*resourceapi.ResourceClaim
+	cache   *cel.Cache
+}
+
+type answer struct {
+	Claim      string                        `json:"claim"`
+	Node       string                        `json:"node,omitempty"`
+	Allocation *resourceapi.AllocationResult `json:"allocation,omitempty"`
+	Error      string                        `json:"error,omitempty"`
+}
+
+func newWorld() *world {
+	return &world{
+		classes: classes{},
+		cache:   cel.NewCache(100, cel.Features{EnableConsumableCapacity: true}),
+	}
+}
+
+// state is what the scheduler makes of the allocated claims.
+func (w *world) state() structured.AllocatedState {
+	state := structured.AllocatedState{
+		AllocatedDevices:         sets.New[structured.DeviceID](),
+		AllocatedSharedDeviceIDs: sets.New[structured.SharedDeviceID](),
+		AggregatedCapacity:       structured.NewConsumedCapacityCollection(),
+	}
+	for _, claim := range w.claims {
+		for _, result := range claim.Status.Allocation.Devices.Results {
+			if result.AdminAccess != nil && *result.AdminAccess {
+				continue
+			}
+			id := structured.MakeDeviceID(result.Driver, result.Pool, result.Device)
+			if result.ShareID == nil {
+				state.AllocatedDevices.Insert(id)
+				continue
+			}
+			state.AllocatedSharedDeviceIDs.Insert(structured.MakeSharedDeviceID(id, result.ShareID))
+			if result.ConsumedCapacity != nil {
+				state.AggregatedCapacity.Insert(
+					structured.NewDeviceConsumedCapacity(id, result.ConsumedCapacity))
+			}
+		}
+	}
+	return state
+}
+
+func (w *world) allocate(claim *resourceapi.ResourceClaim) answer {
+	ctx := context.Background()
+	name := claim.Namespace + "/" + claim.Name
+	allocator, err := structured.NewAllocator(ctx, features, w.state(), w.classes, w.slices, w.cache)
+	if err != nil {
+		return answer{Claim: name, Error: err.Error()}
+	}
+	onNode := ""
+	for _, node := range w.nodes {
+		results, err := allocator.Allocate(ctx, node, []*resourceapi.ResourceClaim{claim})
+		if errors.Is(err, structured.ErrFailedAllocationOnNode) {
+			onNode = err.Error()
+			continue
+		}
+		if err != nil {
+			return answer{Claim: name, Error: err.Error()}
+		}
+		if len(results) == 1 {
+			claim.Status.Allocation = &results[0]
+			w.claims = append(w.claims, claim)
+			return answer{Claim: name, Node: node.Name, Allocation: results[0].DeepCopy()}
+		}
+	}
+	return answer{Claim: name, Error: onNode}
+}
+
+// normalize replaces what is random.
+func normalize(a *answer) {
+	if a.Allocation == nil {
+		return
+	}
+	for i := range a.Allocation.Devices.Results {
+		if a.Allocation.Devices.Results[i].ShareID != nil {
+			id := types.UID("share")
+			a.Allocation.Devices.Results[i].ShareID = &id
+		}
+	}
+}
+
+// setDefaults does what the API server's defaulting does to a claim.
+func setDefaults(claim *resourceapi.ResourceClaim) {
+	mode := func(mode *resourceapi.DeviceAllocationMode, count *int64) {
+		if *mode == "" {
+			*mode = resourceapi.DeviceAllocationModeExactCount
+		}
+		if *mode == resourceapi.DeviceAllocationModeExactCount && *count == 0 {
+			*count = 1
+		}
+	}
+	for i := range claim.Spec.Devices.Requests {
+		request := &claim.Spec.Devices.Requests[i]
+		if request.Exactly != nil {
+			mode(&request.Exactly.AllocationMode, &request.Exactly.Count)
+		}
+		for j := range request.FirstAvailable {
+			mode(&request.FirstAvailable[j].AllocationMode, &request.FirstAvailable[j].Count)
+		}
+	}
+}
+
+func decode[T any](line []byte) *T {
+	value := new(T)
+	if err := json.Unmarshal(line, value); err != nil {
+		fmt.Fprintf(os.Stderr, "%v: %s\n", err, line)
+		os.Exit(2)
+	}
+	return value
+}
+
+func main() {
+	in := bufio.NewScanner(os.Stdin)
+	in.Buffer(nil, 64<<20)
+	out := bufio.NewWriter(os.Stdout)
+	defer out.Flush()
+	w := newWorld()
+	for in.Scan() {
+		line := in.Bytes()
+		if len(line) == 0 {
+			continue
+		}
+		switch kind := decode[metav1.TypeMeta](line).Kind; kind {
+		case "Reset":
+			w = newWorld()
+			out.Flush()
+		case "Node":
+			w.nodes = append(w.nodes, decode[corev1.Node](line))
+		case "DeviceClass":
+			class := decode[resourceapi.DeviceClass](line)
+			w.classes[class.Name] = class
+		case "ResourceSlice":
+			w.slices = append(w.slices, decode[resourceapi.ResourceSlice](line))
+		case "ResourceClaim":
+			claim := decode[resourceapi.ResourceClaim](line)
+			setDefaults(claim)
+			if claim.Status.Allocation != nil {
+				w.claims = append(w.claims, claim)
+				continue
+			}
+			a := w.allocate(claim)
+			normalize(&a)
+			text, err := json.Marshal(a)
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(2)
+			}
+			fmt.Fprintf(out, "%s\n", text)
+		default:
+			fmt.Fprintf(os.Stderr, "unknown kind %q\n", kind)
+			os.Exit(2)
+		}
+	}
+}
