@@ -152,6 +152,7 @@ struct ClaimController::Impl {
   template <typename T>
   void EnqueueClaimsOf(const T& object);
   bool PodNeedsWork(const Pod& pod) const;
+  bool MustReserve(const Pod& pod, const ResourceClaim& claim) const;
   bool GroupNeedsWork(const PodGroup& group) const;
 
   Task<Status> Sync(std::string key);
@@ -316,8 +317,11 @@ void ClaimController::Impl::EnqueueGroup(const GroupRef& group, bool deleted) {
   }
 }
 
+// Unlike upstream, which here forgets that a pod may have ended: it makes a claim for the ended pod
+// again once its cache has forgotten that there was one, and reserves a claim that others still use
+// for it, only to undo both in SyncClaim, and so on without end.
 bool ClaimController::Impl::PodNeedsWork(const Pod& pod) const {
-  if (IsBeingDeleted(pod.metadata)) {
+  if (IsBeingDeleted(pod.metadata) || IsTerminal(pod)) {
     return false;
   }
   for (const PodResourceClaim& entry : pod.spec.resource_claims) {
@@ -346,12 +350,16 @@ bool ClaimController::Impl::PodNeedsWork(const Pod& pod) const {
     if (name->must_check_owner && !IsForPod(pod, *claim, group_options()).ok()) {
       continue;  // Nothing can be done until the other claim is gone.
     }
-    if (!pod.spec.node_name.empty() && claim->status.allocation &&
-        !IsReservedForPod(pod, *claim, group_options())) {
+    if (MustReserve(pod, *claim)) {
       return true;
     }
   }
   return false;
+}
+
+bool ClaimController::Impl::MustReserve(const Pod& pod, const ResourceClaim& claim) const {
+  return !pod.spec.node_name.empty() && claim.status.allocation &&
+         !IsReservedForPod(pod, claim, group_options());
 }
 
 bool ClaimController::Impl::GroupNeedsWork(const PodGroup& group) const {
@@ -399,7 +407,7 @@ Task<Status> ClaimController::Impl::Sync(std::string key) {
 
 Task<Status> ClaimController::Impl::SyncPod(ObjectKey key) {
   const PodRef pod = pods.Get(key);
-  if (!pod || IsBeingDeleted(pod->metadata)) {
+  if (!pod || IsBeingDeleted(pod->metadata) || IsTerminal(*pod)) {
     co_return OkStatus();
   }
   const Result<GroupRef> group = GroupOf(*pod);
@@ -445,7 +453,7 @@ Task<Status> ClaimController::Impl::ReserveForRunningPod(PodRef pod, GroupRef gr
     if (name->must_check_owner) {
       ASSAY_CO_RETURN_IF_ERROR(IsForPod(*pod, *claim, group_options()));
     }
-    if (!claim->status.allocation || IsReservedForPod(*pod, *claim, group_options())) {
+    if (!MustReserve(*pod, *claim)) {
       continue;
     }
     const Result<ResourceClaimConsumerReference> bind_to = BindTo(*pod, group.get(), entry);

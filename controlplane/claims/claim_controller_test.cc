@@ -283,7 +283,9 @@ TEST_F(ClaimControllerTest, GeneratedClaimGoesWithItsFinishedPod) {
 
 TEST_F(ClaimControllerTest, ExtendedResourceClaimIsReleasedWithItsPod) {
   ASSERT_THAT(cluster_->Create(MakeClaim("extended")), IsOk());
-  ASSAY_ASSERT_OK_AND_ASSIGN(Pod pod, cluster_->Create(MakePod("a")));
+  Pod pod = MakePod("a");
+  pod.spec.containers[0].resources.limits["example.com/gpu"] = api::meta::Quantity::Of("1");
+  ASSERT_THAT(cluster_->Create(pod), IsOk());
   Bind("a");
   pod = GetPod("a");
   pod.status.extended_resource_claim_status.emplace();

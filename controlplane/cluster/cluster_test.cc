@@ -1,0 +1,174 @@
+#include "controlplane/cluster.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/client/blocking_client.h"
+#include "api/client/config.h"
+#include "api/core/types.h"
+#include "api/resource/types.h"
+#include "base/file.h"
+#include "base/temp_dir.h"
+#include "base/testing/status_matchers.h"
+#include "controlplane/testing/virtual_cluster.h"
+
+namespace assay::controlplane {
+namespace {
+
+using api::client::BlockingClient;
+using api::client::LoadKubeconfig;
+using api::core::Node;
+using api::core::Pod;
+using api::resource::ResourceClaim;
+using api::resource::ResourceSlice;
+using apiserver::User;
+using assay::testing::IsOk;
+using assay::testing::StatusIs;
+using controlplane::testing::MakeClass;
+using controlplane::testing::MakePod;
+using controlplane::testing::MakeSlice;
+using controlplane::testing::MakeTemplate;
+
+class ClusterTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSAY_ASSERT_OK_AND_ASSIGN(cluster_, Cluster::Start({.directory = dir_.path(), .seed = 1}));
+  }
+
+  TempDir dir_ = *TempDir::Create("cluster");
+  std::unique_ptr<Cluster> cluster_;
+};
+
+// The life of a claim, with the cluster as any process sees it: over HTTPS, with a kubeconfig.
+TEST_F(ClusterTest, ClaimIsMadeAllocatedReservedReleasedAndDeleted) {
+  ASSERT_THAT(cluster_->AddNode({.name = "n1"}), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto config, LoadKubeconfig(cluster_->kubeconfig()));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlockingClient> client,
+                             BlockingClient::Connect(config));
+  ASSERT_THAT(client->Create(MakeSlice("n1", 2)), IsOk());
+  ASSERT_THAT(client->Create(MakeClass()), IsOk());
+  ASSERT_THAT(client->Create(MakeTemplate("one")), IsOk());
+  ASSERT_THAT(client->Create(MakePod("a", {"one"})), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(
+      const Pod pod, client->WaitFor<Pod>({"default", "a"},
+                                          [](const Pod& p) { return !p.spec.node_name.empty(); }));
+  EXPECT_EQ(pod.spec.node_name, "n1");
+  const std::string name = pod.status.resource_claim_statuses.at(0).resource_claim_name.value();
+  ASSAY_ASSERT_OK_AND_ASSIGN(const ResourceClaim claim,
+                             client->Get<ResourceClaim>("default", name));
+  ASSERT_TRUE(claim.status.allocation);
+  EXPECT_EQ(claim.status.reserved_for.at(0).uid, pod.metadata.uid);
+
+  // No kubelet is there to end it.
+  ASSERT_THAT(client->Delete<Pod>({"default", "a"}, {.grace_period_seconds = 0}), IsOk());
+  EXPECT_THAT(client->WaitUntilGone<ResourceClaim>({"default", name}), IsOk());
+}
+
+TEST_F(ClusterTest, DriversMayDoWhatTheyAreGranted) {
+  const User driver = User::ServiceAccount("default", "driver", "n1");
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto path, cluster_->WriteKubeconfig("driver", driver));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto config, LoadKubeconfig(path));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlockingClient> client,
+                             BlockingClient::Connect(config));
+  EXPECT_THAT(client->Create(MakeSlice("n1", 1)), StatusIs(StatusCode::kPermissionDenied));
+  cluster_->api_server().authorizer().GrantDriver(driver.name, /*device_status=*/false);
+  EXPECT_THAT(client->Create(MakeSlice("n1", 1)), IsOk());
+  EXPECT_THAT(client->Create(MakePod("a")), StatusIs(StatusCode::kPermissionDenied));
+}
+
+TEST_F(ClusterTest, NodesLookAsAKubeletRegistersThem) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(
+      const Node node, cluster_->AddNode({.name = "n1", .labels = {{"gpu", "yes"}}, .cpu = "4"}));
+  EXPECT_EQ(node.metadata.labels.at("kubernetes.io/hostname"), "n1");
+  EXPECT_EQ(node.metadata.labels.at("gpu"), "yes");
+  EXPECT_EQ(node.status.allocatable.at("cpu").ToString(), "4");
+  EXPECT_EQ(node.status.conditions.back().type, "Ready");
+  EXPECT_THAT(cluster_->AddNode({.name = "n2", .cpu = "many"}),
+              StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST_F(ClusterTest, OwnersTakeTheirDependentsAlong) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Node node, cluster_->AddNode({.name = "n1"}));
+  ResourceSlice slice = MakeSlice("n1", 1);
+  slice.metadata.owner_references.resize(1);
+  auto& owner = slice.metadata.owner_references[0];
+  owner.api_version = "v1";
+  owner.kind = "Node";
+  owner.name = "n1";
+  owner.uid = node.metadata.uid;
+  ASSERT_THAT(cluster_->admin().Create(slice), IsOk());
+  ASSERT_THAT(cluster_->admin().Delete<Node>({"", "n1"}), IsOk());
+  EXPECT_THAT(cluster_->admin().WaitUntilGone<ResourceSlice>({"", "n1-slice"}), IsOk());
+}
+
+// The same life, with the real kubectl where there is one.
+TEST_F(ClusterTest, KubectlAppliesWaitsAndDeletes) {
+  const char* kubectl = std::getenv("ASSAY_KUBECTL");
+  if (kubectl == nullptr) {
+    GTEST_SKIP() << "ASSAY_KUBECTL does not name a kubectl";
+  }
+  ASSERT_THAT(cluster_->AddNode({.name = "n1"}), IsOk());
+  ASSERT_THAT(cluster_->admin().Create(MakeSlice("n1", 1)), IsOk());
+  ASSERT_THAT(WriteFileAtomically(dir_ / "all.yaml", R"(
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: gpu}
+spec:
+  selectors:
+  - cel: {expression: 'device.driver == "gpu.example.com"'}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaimTemplate
+metadata: {name: one, namespace: default}
+spec:
+  spec:
+    devices:
+      requests:
+      - name: req
+        exactly: {deviceClassName: gpu}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: default}
+spec:
+  containers:
+  - name: main
+    image: registry.invalid/pause:1
+    resources: {claims: [{name: gpu}]}
+  resourceClaims:
+  - {name: gpu, resourceClaimTemplateName: one}
+)"),
+              IsOk());
+  const auto run = [&](const std::string& arguments) {
+    const std::string command = std::string("HOME=") + dir_.path().string() + " '" + kubectl +
+                                "' --kubeconfig '" + cluster_->kubeconfig().string() + "' " +
+                                arguments + " > " + (dir_ / "out").string() + " 2>&1";
+    const int code = std::system(command.c_str());
+    return std::make_pair(code, ReadFile(dir_ / "out").value_or(""));
+  };
+  const auto expect_success = [&](const std::string& arguments) {
+    const auto [code, output] = run(arguments);
+    EXPECT_EQ(code, 0) << arguments << "\n" << output;
+    return output;
+  };
+  expect_success("apply -f " + (dir_ / "all.yaml").string());
+  expect_success("wait --for=condition=PodScheduled --timeout=20s pod/a");
+  EXPECT_THAT(expect_success("get resourceclaims"), ::testing::HasSubstr("allocated,reserved"));
+  expect_success("get resourceslices,resourceclaims,pods -A");
+  EXPECT_THAT(expect_success("describe pod a"),
+              ::testing::HasSubstr("Successfully assigned default/a to n1"));
+  expect_success("delete pod a --grace-period=0 --force --wait=true --timeout=20s");
+  EXPECT_THAT(cluster_->admin().WaitForList<ResourceClaim>(
+                  {}, [](const std::vector<ResourceClaim>& claims) { return claims.empty(); }),
+              IsOk());
+}
+
+}  // namespace
+}  // namespace assay::controlplane
