@@ -31,8 +31,8 @@ FieldErrors CheckNamespace(std::string_view namespace_, const Context& context,
   }
   const auto labels = context.namespace_labels(namespace_);
   if (!labels.ok()) {
-    return {InternalFieldError(path, "could not retrieve namespace to verify admin access: " +
-                                         labels.status().message())};
+    return {InternalFieldError(
+        path, "could not retrieve namespace to verify admin access: " + labels.status().message())};
   }
   const auto label = labels->find(std::string(kAdminLabel));
   if (label == labels->end() || label->second != "true") {

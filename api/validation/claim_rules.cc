@@ -429,7 +429,7 @@ FieldErrors ValidateDeviceClassSpec(const resource::DeviceClassSpec& spec,
 }
 
 MetadataRules DeviceClassMetadataRules() {
-  return {.name_rule = NameIsDnsSubdomain, .check_generate_name = false};
+  return {.name_rule = NameIsLongName, .check_generate_name = false};
 }
 
 }  // namespace

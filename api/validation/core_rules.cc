@@ -21,9 +21,7 @@ namespace {
 
 using Resources = std::map<std::string, meta::Quantity>;
 
-MetadataRules PodMetadataRules() {
-  return {.namespaced = true, .name_rule = NameIsDnsSubdomain};
-}
+MetadataRules PodMetadataRules() { return {.namespaced = true, .name_rule = NameIsDnsSubdomain}; }
 MetadataRules NodeMetadataRules() { return {.name_rule = NameIsDnsSubdomain}; }
 
 template <typename T>
@@ -60,13 +58,13 @@ FieldErrors ValidateResources(const core::ResourceRequirements& resources,
                                   "Limit must be set for non overcommitable resources"));
       }
     } else if (!IsOvercommitAllowed(name) && request != limit->second) {
-      errors.push_back(Invalid(item, request.ToString(),
-                               "must be equal to " + name + " limit of " +
-                                   limit->second.ToString()));
+      errors.push_back(
+          Invalid(item, request.ToString(),
+                  "must be equal to " + name + " limit of " + limit->second.ToString()));
     } else if (request > limit->second) {
-      errors.push_back(Invalid(item, request.ToString(),
-                               "must be less than or equal to " + name + " limit of " +
-                                   limit->second.ToString()));
+      errors.push_back(Invalid(
+          item, request.ToString(),
+          "must be less than or equal to " + name + " limit of " + limit->second.ToString()));
     }
   }
   std::set<std::string> seen;
@@ -130,7 +128,7 @@ FieldErrors ValidatePodResourceClaims(const core::Pod& pod, const FieldPath& pat
     const FieldPath item = path.Index(i);
     if (pod.metadata.annotations.contains(std::string(kMirrorPod))) {
       FieldError error = Forbidden(FieldPath(), "static pods do not support resource claims");
-      error.field.clear();  // Upstream names the empty field here, not none.
+      error.field = "[]";  // How upstream prints a path of one empty name.
       errors.push_back(std::move(error));
       continue;
     }
@@ -149,13 +147,13 @@ FieldErrors ValidatePodResourceClaims(const core::Pod& pod, const FieldPath& pat
                                    "`resourceClaimTemplateName` may be specified"));
     }
     if (!has_claim && !has_template) {
-      errors.push_back(InvalidJson(
-          item, GoJsonOf(claim),
-          "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"));
+      errors.push_back(
+          InvalidJson(item, GoJsonOf(claim),
+                      "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"));
     }
     if (has_claim) {
-      Append(errors, ValidateDns1123Subdomain(*claim.resource_claim_name,
-                                              item.Child("resourceClaimName")));
+      Append(errors,
+             ValidateDns1123Subdomain(*claim.resource_claim_name, item.Child("resourceClaimName")));
     }
     if (has_template) {
       Append(errors, ValidateDns1123Subdomain(*claim.resource_claim_template_name,
@@ -192,11 +190,11 @@ FieldErrors ValidatePodSpec(const core::Pod& pod, const FieldPath& path) {
   }
   if (spec.dns_policy != "ClusterFirst" && spec.dns_policy != "ClusterFirstWithHostNet" &&
       spec.dns_policy != "Default" && spec.dns_policy != "None") {
-    errors.push_back(spec.dns_policy.empty()
-                         ? Required(path.Child("dnsPolicy"))
-                         : NotSupported(path.Child("dnsPolicy"), spec.dns_policy,
-                                        {"ClusterFirst", "ClusterFirstWithHostNet", "Default",
-                                         "None"}));
+    errors.push_back(
+        spec.dns_policy.empty()
+            ? Required(path.Child("dnsPolicy"))
+            : NotSupported(path.Child("dnsPolicy"), spec.dns_policy,
+                           {"ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"}));
   }
   Append(errors, ValidateLabels(spec.node_selector, path.Child("nodeSelector")));
   if (!spec.node_name.empty()) {
@@ -225,8 +223,8 @@ FieldErrors ValidatePodSpec(const core::Pod& pod, const FieldPath& path) {
   std::set<std::string_view> gates;
   for (std::size_t i = 0; i < spec.scheduling_gates.size(); ++i) {
     const std::string& name = spec.scheduling_gates[i].name;
-    Append(errors, InvalidFor(CheckQualifiedName(name), name,
-                              path.Child("schedulingGates").Index(i)));
+    Append(errors,
+           InvalidFor(CheckQualifiedName(name), name, path.Child("schedulingGates").Index(i)));
     if (!gates.insert(name).second) {
       errors.push_back(Duplicate(path.Child("schedulingGates").Index(i), name));
     }
@@ -291,8 +289,7 @@ FieldErrors ValidateExtendedResourceClaimStatus(const core::Pod& pod, const Fiel
     }
     // Upstream reports it beside the mappings, not within one.
     Append(errors, ValidateDns1123Label(mapping.request_name, path.Child("requestName")));
-    if (!seen.emplace(mapping.container_name, mapping.resource_name, mapping.request_name)
-             .second) {
+    if (!seen.emplace(mapping.container_name, mapping.resource_name, mapping.request_name).second) {
       errors.push_back(Duplicate(item.Child("containerName"), mapping.container_name));
       errors.push_back(Duplicate(item.Child("resourceName"), mapping.resource_name));
       errors.push_back(Duplicate(item.Child("requestName"), mapping.request_name));
@@ -339,8 +336,7 @@ FieldErrors ValidateNodeAllocatableStatuses(const core::Pod& pod, const FieldPat
             Invalid(resources.Key(name), name, "must be a node allocatable resource name"));
       }
       if (quantity.Sign() < 0) {
-        errors.push_back(
-            Invalid(resources.Key(name), quantity.ToString(), "must be non-negative"));
+        errors.push_back(Invalid(resources.Key(name), quantity.ToString(), "must be non-negative"));
       }
     }
   }
@@ -349,8 +345,8 @@ FieldErrors ValidateNodeAllocatableStatuses(const core::Pod& pod, const FieldPat
 
 // Containers keep their number and names; their images may change to another one.
 FieldErrors ValidateContainerUpdates(const std::vector<core::Container>& containers,
-                                     const std::vector<core::Container>& old,
-                                     const FieldPath& path, bool* stop) {
+                                     const std::vector<core::Container>& old, const FieldPath& path,
+                                     bool* stop) {
   if (containers.size() != old.size()) {
     *stop = true;
     return {Forbidden(path, "pod updates may not add or remove containers")};
@@ -360,9 +356,8 @@ FieldErrors ValidateContainerUpdates(const std::vector<core::Container>& contain
 
 // `pod`'s spec with what may change set back to what it was.
 core::PodSpec WithoutMutableFields(core::PodSpec spec, const core::PodSpec& old) {
-  for (auto [containers, before] :
-       {std::pair(&spec.containers, &old.containers),
-        std::pair(&spec.init_containers, &old.init_containers)}) {
+  for (auto [containers, before] : {std::pair(&spec.containers, &old.containers),
+                                    std::pair(&spec.init_containers, &old.init_containers)}) {
     for (std::size_t i = 0; i < containers->size(); ++i) {
       (*containers)[i].image = (*before)[i].image;
     }
@@ -391,8 +386,9 @@ FieldErrors ValidateTolerationUpdate(const core::PodSpec& spec, const core::PodS
           return SemanticEqual(now, before);
         });
     if (!kept) {
-      return {Forbidden(path, "existing toleration can not be modified except its "
-                              "tolerationSeconds")};
+      return {Forbidden(path,
+                        "existing toleration can not be modified except its "
+                        "tolerationSeconds")};
     }
   }
   return {};
@@ -411,10 +407,10 @@ FieldErrors ValidateGateUpdate(const core::PodSpec& spec, const core::PodSpec& o
   for (std::size_t i = 0; i < spec.scheduling_gates.size(); ++i) {
     const std::string& name = spec.scheduling_gates[i].name;
     if (added.contains(name)) {
-      errors.push_back(
-          Forbidden(path.Index(i).Child("name"), "only deletion is allowed, but found new "
-                                                 "scheduling gate '" +
-                                                     name + "'"));
+      errors.push_back(Forbidden(path.Index(i).Child("name"),
+                                 "only deletion is allowed, but found new "
+                                 "scheduling gate '" +
+                                     name + "'"));
     }
   }
   return errors;
@@ -505,11 +501,12 @@ FieldErrors ValidatePodUpdate(const core::Pod& pod, const core::Pod& old) {
   }
   if (!SemanticEqual(munged, old.spec)) {
     // Upstream appends a textual difference, which has no fixed form.
-    errors.push_back(Forbidden(
-        spec, "pod updates may not change fields other than `spec.containers[*].image`,"
-              "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
-              "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
-              "(allow it to be set to 1 if it was previously negative)"));
+    errors.push_back(
+        Forbidden(spec,
+                  "pod updates may not change fields other than `spec.containers[*].image`,"
+                  "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` "
+                  "(only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
+                  "(allow it to be set to 1 if it was previously negative)"));
   }
   return errors;
 }

@@ -94,8 +94,7 @@ bool IsLatestImage(std::string_view image) {
     return false;
   }
   const std::size_t slash = image.rfind('/');
-  const std::string_view last =
-      slash == std::string_view::npos ? image : image.substr(slash + 1);
+  const std::string_view last = slash == std::string_view::npos ? image : image.substr(slash + 1);
   const std::size_t colon = last.find(':');
   return colon == std::string_view::npos || last.substr(colon + 1) == "latest";
 }

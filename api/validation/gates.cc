@@ -34,9 +34,8 @@ bool HasListAttributes(const resource::Device& device) {
 }
 
 bool HasRequestPolicy(const resource::Device& device) {
-  return std::any_of(device.capacity.begin(), device.capacity.end(), [](const auto& entry) {
-    return entry.second.request_policy.has_value();
-  });
+  return std::any_of(device.capacity.begin(), device.capacity.end(),
+                     [](const auto& entry) { return entry.second.request_policy.has_value(); });
 }
 
 bool HasNodes(const resource::Device& device) {
@@ -76,10 +75,9 @@ bool UsesAdminAccess(const resource::ResourceClaimSpec* spec) {
 
 bool UsesConsumableCapacity(const resource::ResourceClaimSpec* spec) {
   return spec != nullptr &&
-         (std::any_of(spec->devices.constraints.begin(), spec->devices.constraints.end(),
-                      [](const auto& constraint) {
-                        return constraint.distinct_attribute.has_value();
-                      }) ||
+         (std::any_of(
+              spec->devices.constraints.begin(), spec->devices.constraints.end(),
+              [](const auto& constraint) { return constraint.distinct_attribute.has_value(); }) ||
           AnyRequest(spec, [](const auto& request) { return request.capacity.has_value(); }));
 }
 

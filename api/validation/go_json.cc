@@ -94,6 +94,10 @@ std::string Value(Type type, const MessageDescriptor* message, const void* data)
 // The fields of a struct, those of embedded structs among them.
 void AppendFields(const MessageDescriptor& message, const void* data, std::string& out) {
   for (const FieldDescriptor& field : message.fields) {
+    if (field.since > Level::k1_36 && !field.Has(data)) {
+      // Not among the fields of Go's struct at the default level.
+      continue;
+    }
     if (field.is_inline) {
       AppendFields(*field.message, field.Get(data), out);
       continue;

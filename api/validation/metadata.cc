@@ -194,6 +194,10 @@ Problems NameIsDnsSubdomain(std::string_view name, bool prefix) {
   return CheckDns1123Subdomain(prefix ? MaskTrailingDash(name) : std::string(name));
 }
 
+Problems NameIsLongName(std::string_view name, bool prefix) {
+  return CheckLongName(prefix ? MaskTrailingDash(name) : std::string(name));
+}
+
 Problems NameIsDnsLabel(std::string_view name, bool prefix) {
   return CheckDns1123Label(prefix ? MaskTrailingDash(name) : std::string(name));
 }

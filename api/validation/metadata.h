@@ -23,6 +23,8 @@ namespace assay::api::validation {
 using NameRule = std::function<Problems(std::string_view name, bool prefix)>;
 
 Problems NameIsDnsSubdomain(std::string_view name, bool prefix);
+// As NameIsDnsSubdomain, in the words of declarative validation.
+Problems NameIsLongName(std::string_view name, bool prefix);
 Problems NameIsDnsLabel(std::string_view name, bool prefix);
 // The least that any name must be: one segment of a URL's path.
 Problems NameIsPathSegment(std::string_view name, bool prefix);

@@ -41,11 +41,11 @@ bool IsSubdomain(std::string_view value) {
 
 bool IsLabelKeyName(std::string_view value) { return Matches(value, IsAlphanumeric, "-_."); }
 
-Problems CheckSubdomain(std::string_view value, bool matches, std::string_view message,
-                        std::string_view example) {
+Problems CheckSubdomain(std::string_view value, bool matches, std::string_view unit,
+                        std::string_view message, std::string_view example) {
   Problems problems;
   if (value.size() > kSubdomainMaxLength) {
-    problems.push_back(MaxLengthProblem(kSubdomainMaxLength));
+    problems.push_back(MaxLengthProblem(kSubdomainMaxLength, unit));
   }
   if (!matches) {
     problems.push_back(RegexProblem(message, kDns1123Subdomain, {std::string(example)}));
@@ -73,8 +73,8 @@ bool IsPreReleaseIdentifier(std::string_view text) {
 
 }  // namespace
 
-std::string MaxLengthProblem(std::size_t length) {
-  return "must be no more than " + std::to_string(length) + " bytes";
+std::string MaxLengthProblem(std::size_t length, std::string_view unit) {
+  return "must be no more than " + std::to_string(length) + " " + std::string(unit);
 }
 
 std::string RegexProblem(std::string_view message, std::string_view regex,
@@ -112,7 +112,7 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
 Problems CheckDns1123Label(std::string_view value) {
   Problems problems;
   if (value.size() > kLabelMaxLength) {
-    problems.push_back(MaxLengthProblem(kLabelMaxLength));
+    problems.push_back(MaxLengthProblem(kLabelMaxLength, "characters"));
   }
   if (!IsLabel(value)) {
     if (IsSubdomain(value)) {
@@ -127,16 +127,23 @@ Problems CheckDns1123Label(std::string_view value) {
   return problems;
 }
 
+namespace {
+constexpr std::string_view kSubdomainMessage =
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
+    "'.', "
+    "and must start and end with an alphanumeric character";
+}  // namespace
+
 Problems CheckDns1123Subdomain(std::string_view value) {
-  return CheckSubdomain(
-      value, IsSubdomain(value),
-      "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or "
-      "'.', and must start and end with an alphanumeric character",
-      "example.com");
+  return CheckSubdomain(value, IsSubdomain(value), "characters", kSubdomainMessage, "example.com");
 }
 
-Problems CheckDns1123SubdomainCaseless(std::string_view value) {
-  return CheckSubdomain(value, IsSubdomain(ToLower(value)),
+Problems CheckLongName(std::string_view value) {
+  return CheckSubdomain(value, IsSubdomain(value), "bytes", kSubdomainMessage, "example.com");
+}
+
+Problems CheckLongNameCaseless(std::string_view value) {
+  return CheckSubdomain(value, IsSubdomain(ToLower(value)), "bytes",
                         "an RFC 1123 subdomain must consist of alphanumeric characters, '-' or "
                         "'.', and must start and end with an alphanumeric character",
                         "Example.com");
@@ -156,7 +163,7 @@ Problems CheckQualifiedName(std::string_view value) {
     if (parts[0].empty()) {
       problems.emplace_back("prefix part must be non-empty");
     } else {
-      for (const std::string& problem : CheckDns1123Subdomain(parts[0])) {
+      for (const std::string& problem : CheckLongName(parts[0])) {
         problems.push_back("prefix part " + problem);
       }
     }

@@ -19,8 +19,11 @@ using Problems = std::vector<std::string>;
 Problems CheckDns1123Label(std::string_view value);
 // "a.name": labels joined by dots, at most 253 bytes.
 Problems CheckDns1123Subdomain(std::string_view value);
+// As above, in the words of declarative validation, which counts bytes where the hand-written rules
+// speak of characters.
+Problems CheckLongName(std::string_view value);
 // As above with upper case allowed.
-Problems CheckDns1123SubdomainCaseless(std::string_view value);
+Problems CheckLongNameCaseless(std::string_view value);
 // "example.com/MyName" or "MyName": the key of a label.
 Problems CheckQualifiedName(std::string_view value);
 Problems CheckLabelValue(std::string_view value);
@@ -37,7 +40,7 @@ bool IsNativeResource(std::string_view name);
 bool IsExtendedResourceName(std::string_view name);
 
 // The texts "must be no more than N bytes" and the like.
-std::string MaxLengthProblem(std::size_t length);
+std::string MaxLengthProblem(std::size_t length, std::string_view unit = "bytes");
 std::string RegexProblem(std::string_view message, std::string_view regex,
                          const std::vector<std::string>& examples);
 

@@ -423,8 +423,10 @@ FieldErrors ValidateSliceNodes(const resource::ResourceSliceSpec& spec, const Fi
     set.emplace_back("nodeSelector");
     Append(errors, ValidateNodeSelector(*spec.node_selector, selector));
     if (spec.node_selector->node_selector_terms.size() != 1) {
+      // A required list: clients send an empty one, not none.
+      const auto& terms = spec.node_selector->node_selector_terms;
       errors.push_back(InvalidJson(selector.Child("nodeSelectorTerms"),
-                                   GoJsonOf(spec.node_selector->node_selector_terms),
+                                   terms.empty() ? "[]" : GoJsonOf(terms),
                                    "must have exactly one node selector term"));
     }
   }
@@ -542,7 +544,7 @@ FieldErrors ValidateLongNameCaseless(const std::string& name, const FieldPath& p
   if (name.empty()) {
     return {Required(path)};
   }
-  return InvalidFor(CheckDns1123SubdomainCaseless(name), name, path);
+  return InvalidFor(CheckLongNameCaseless(name), name, path);
 }
 
 FieldErrors ValidateResourcePoolNameFormat(const std::string& name, const FieldPath& path) {
@@ -557,7 +559,7 @@ FieldErrors ValidateResourcePoolNameFormat(const std::string& name, const FieldP
       errors.push_back(Invalid(path, name, prefix + "must not be empty"));
       continue;
     }
-    for (const std::string& problem : CheckDns1123Subdomain(segments[i])) {
+    for (const std::string& problem : CheckLongName(segments[i])) {
       errors.push_back(Invalid(path, segments[i], prefix + problem));
     }
   }
@@ -616,7 +618,8 @@ FieldErrors ValidatePoolStatus(const resource::PoolStatus& pool, const FieldPath
     }
   }
   if (pool.node_name.has_value()) {
-    Append(errors, ValidateDns1123Subdomain(*pool.node_name, path.Child("nodeName")));
+    Append(errors,
+           InvalidFor(CheckLongName(*pool.node_name), *pool.node_name, path.Child("nodeName")));
   }
   if (pool.validation_error.has_value() &&
       pool.validation_error->size() > kValidationErrorMaxLength) {
@@ -708,7 +711,7 @@ FieldErrors ValidateResourcePoolStatusRequestUpdate(
   FieldErrors errors =
       ValidateObjectMetaUpdate(request.metadata, old.metadata, true, FieldPath("metadata"));
   if (!SemanticEqual(request.spec, old.spec)) {
-    errors.push_back(InvalidJson(FieldPath("spec"), GoJsonOf(request.spec), kImmutable));
+    errors.push_back(InvalidJson(FieldPath("spec"), "null", kImmutable));
   }
   return errors;
 }

@@ -148,8 +148,8 @@ class ResourceClaimTemplateStrategy final : public TypedStrategy<resource::Resou
     DropDisabledClaimSpecFields(object.spec.spec, nullptr, *context.compatibility);
   }
   FieldErrors ValidateNew(const T& object, const Context& context) const override {
-    FieldErrors errors = CheckAdminRequests(object.spec.spec.devices.requests,
-                                            object.metadata.namespace_, context);
+    FieldErrors errors =
+        CheckAdminRequests(object.spec.spec.devices.requests, object.metadata.namespace_, context);
     Append(errors, ValidateResourceClaimTemplate(object, context));
     return errors;
   }
@@ -315,10 +315,9 @@ class PodStrategy final : public TypedStrategy<core::Pod> {
     return ValidatePodStatusUpdate(pod, old);
   }
   std::vector<std::string> ResetFields(std::string_view subresource) const override {
-    return subresource == kStatus
-               ? std::vector<std::string>{"spec", "metadata.deletionTimestamp",
-                                          "metadata.ownerReferences"}
-               : std::vector<std::string>{"status"};
+    return subresource == kStatus ? std::vector<std::string>{"spec", "metadata.deletionTimestamp",
+                                                             "metadata.ownerReferences"}
+                                  : std::vector<std::string>{"status"};
   }
 
   static void Drop(T& pod, const T* old, const Context& context) {
@@ -358,9 +357,7 @@ class NodeStrategy final : public TypedStrategy<core::Node> {
   FieldErrors ValidateChanged(const T& node, const T& old, const Context&) const override {
     return ValidateNodeUpdate(node, old);
   }
-  void PrepareStatus(T& node, const T& old, const Context&) const override {
-    node.spec = old.spec;
-  }
+  void PrepareStatus(T& node, const T& old, const Context&) const override { node.spec = old.spec; }
   FieldErrors ValidateStatus(const T& node, const T& old, const Context&) const override {
     return ValidateNodeUpdate(node, old);
   }
@@ -470,8 +467,7 @@ class GenericStrategy final : public Strategy {
       CopyField(*Status(kind), old.data(), value.get());
     }
     const FieldDescriptor* spec = kind.hub().Find("spec");
-    if (HasGeneration(kind) && spec != nullptr &&
-        !FieldEqual(*spec, value.get(), old.data())) {
+    if (HasGeneration(kind) && spec != nullptr && !FieldEqual(*spec, value.get(), old.data())) {
       metadata.generation = old.metadata().generation + 1;
     }
     return Object::Of(kind, std::move(value));
@@ -561,10 +557,28 @@ const Strategy& StrategyFor(const Kind& kind) {
   return found == strategies.end() ? generic : *found->second;
 }
 
+namespace {
+
+// `object` with its metadata changed.
+template <typename Change>
+Object WithMetadata(const Object& object, Change change) {
+  const Kind& kind = object.kind();
+  std::shared_ptr<void> value = kind.hub().Copy(object.data());
+  change(kind.MutableMetadata(value.get()));
+  return Object::Of(kind, std::move(value));
+}
+
+}  // namespace
+
 Outcome BeforeCreate(const Object& object, const Context& context) {
   const Strategy& strategy = StrategyFor(object.kind());
   Outcome outcome;
-  outcome.object = strategy.PrepareForCreate(object, context);
+  outcome.object = object;
+  if (!object.kind().namespaced && !object.namespace_().empty()) {
+    // A namespace does not matter to what has none.
+    outcome.object = WithMetadata(object, [](meta::ObjectMeta& now) { now.namespace_.clear(); });
+  }
+  outcome.object = strategy.PrepareForCreate(outcome.object, context);
   outcome.errors = strategy.ValidateCreate(outcome.object, context);
   if (outcome.errors.empty()) {
     // The kind's own words come first; what every kind must fulfil is a second net.
@@ -582,17 +596,16 @@ Outcome BeforeUpdate(const Object& object, const Object& old, std::string_view s
                      const Context& context) {
   const Kind& kind = object.kind();
   const Strategy& strategy = StrategyFor(kind);
-  const auto with_metadata = [&](const Object& from, const auto& change) {
-    std::shared_ptr<void> value = kind.hub().Copy(from.data());
-    change(kind.MutableMetadata(value.get()));
-    return Object::Of(kind, std::move(value));
-  };
   const meta::ObjectMeta& before = old.metadata();
   Outcome outcome;
-  outcome.object =
-      with_metadata(object, [&](meta::ObjectMeta& now) { now.generation = before.generation; });
+  outcome.object = WithMetadata(object, [&](meta::ObjectMeta& now) {
+    now.generation = before.generation;
+    if (!kind.namespaced) {
+      now.namespace_.clear();
+    }
+  });
   outcome.object = strategy.PrepareForUpdate(outcome.object, old, subresource, context);
-  outcome.object = with_metadata(outcome.object, [&](meta::ObjectMeta& now) {
+  outcome.object = WithMetadata(outcome.object, [&](meta::ObjectMeta& now) {
     if (now.uid.empty()) {
       now.uid = before.uid;
     }
@@ -611,10 +624,9 @@ Outcome BeforeUpdate(const Object& object, const Object& old, std::string_view s
                                        .name_rule = NameIsPathSegment,
                                        .check_standard_finalizers = false},
                                       FieldPath("metadata"));
-  Append(outcome.errors, ValidateObjectMetaUpdate(outcome.object.metadata(), before, false,
-                                                  FieldPath("metadata")));
   Append(outcome.errors,
-         strategy.ValidateUpdate(outcome.object, old, subresource, context));
+         ValidateObjectMetaUpdate(outcome.object.metadata(), before, false, FieldPath("metadata")));
+  Append(outcome.errors, strategy.ValidateUpdate(outcome.object, old, subresource, context));
   outcome.warnings = strategy.Warnings(outcome.object);
   return outcome;
 }

@@ -72,7 +72,8 @@ struct Context {
   // The labels of a namespace; an error where it cannot be read. Not set: every namespace permits
   // admin access.
   std::function<Result<std::map<std::string, std::string>>(std::string_view name)> namespace_labels;
-  // The reason why the user may not, or nothing where he may. Not set: he may.
+  // Why the user may not, in the words of a Forbidden status, or nothing where he may: `pods "a" is
+  // forbidden: User "x" cannot get resource ...`. Not set: he may.
   std::function<std::optional<std::string>(const AccessRequest&)> refused;
 };
 
