@@ -125,6 +125,7 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
     Node& node = nodes[metadata.uid];
     for (const OwnerReference& owner : node.owners) {
       Unlink(owner.uid, metadata.uid);
+      Enqueue(owner.uid);  // It may have waited for just that.
     }
     node.kind = &object.kind();
     node.key = {metadata.namespace_, metadata.name};

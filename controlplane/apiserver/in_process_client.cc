@@ -30,11 +30,12 @@ Result<Object> ToResult(const ApiResult<VersionPtr>& answer) {
 // A watch whose events are delivered on the loop. Shared with the tasks that it has posted.
 class LocalWatch : public std::enable_shared_from_this<LocalWatch> {
  public:
-  LocalWatch(EventLoop& loop, const Kind& kind, std::unique_ptr<WatchCursor> cursor,
+  LocalWatch(EventLoop& loop, const Kind& kind, std::unique_ptr<WatchCursor> cursor, bool bookmarks,
              std::function<void(WatchEvent)> on_event, Client::DoneCallback on_end)
       : loop_(loop),
         kind_(kind),
         cursor_(std::move(cursor)),
+        bookmarks_(bookmarks),
         on_event_(std::move(on_event)),
         on_end_(std::move(on_end)) {}
 
@@ -72,7 +73,7 @@ class LocalWatch : public std::enable_shared_from_this<LocalWatch> {
     if (cancelled_) {
       return;
     }
-    if (batch->initial_events_end) {
+    if (batch->initial_events_end && bookmarks_) {
       Draft bookmark = Draft::New(kind_);
       bookmark.metadata().resource_version = std::to_string(batch->resource_version);
       bookmark.metadata().annotations["k8s.io/initial-events-end"] = "true";
@@ -95,6 +96,7 @@ class LocalWatch : public std::enable_shared_from_this<LocalWatch> {
   EventLoop& loop_;
   const Kind& kind_;
   std::unique_ptr<WatchCursor> cursor_;
+  const bool bookmarks_;
   std::function<void(WatchEvent)> on_event_;
   Client::DoneCallback on_end_;
   bool cancelled_ = false;
@@ -203,8 +205,9 @@ class InProcessClient : public Client {
     if (!cursor.ok()) {
       return EndedWatch(std::move(on_end), api::meta::ToAssayStatus(cursor.error()));
     }
-    auto watch = std::make_shared<LocalWatch>(loop_, kind, std::move(*cursor), std::move(on_event),
-                                              std::move(on_end));
+    auto watch =
+        std::make_shared<LocalWatch>(loop_, kind, std::move(*cursor), options.allow_bookmarks,
+                                     std::move(on_event), std::move(on_end));
     watch->Schedule();
     return std::make_unique<LocalWatchHandle>(std::move(watch));
   }

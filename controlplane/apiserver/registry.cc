@@ -9,6 +9,7 @@
 #include "api/proto/proto.h"
 #include "api/registry.h"
 #include "api/validation/defaulting.h"
+#include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/node_restriction.h"
 #include "controlplane/apiserver/version_codec.h"
 
@@ -115,7 +116,7 @@ std::string Registry::NameSuffix() {
 }
 
 ApiResult<VersionPtr> Registry::Get(const api::Kind& kind, const Key& key) const {
-  VersionPtr found = store_.Get(kind, key);
+  VersionPtr found = ShownAs(kind, store_.Get(StoredKind(kind), key), store_.encoder());
   if (found == nullptr) {
     return meta::NotFound(ResourceOf(kind), key.name);
   }
@@ -179,6 +180,10 @@ ApiError Registry::CheckNamespace(const api::Object& object) const {
 }
 
 ApiResult<VersionPtr> Registry::Create(const api::Object& object, RequestContext& context) {
+  if (&StoredKind(object.kind()) != &object.kind()) {
+    ASSAY_API_ASSIGN_OR_RETURN(VersionPtr created, Create(ToStored(object), context));
+    return ShownAs(object.kind(), created, store_.encoder());
+  }
   bool generated = object.name().empty() && !object.metadata().generate_name.empty();
   for (int attempt = 1;; ++attempt) {
     ApiResult<VersionPtr> created = CreateOnce(object, context, /*is_apply=*/false);
@@ -254,6 +259,12 @@ ApiResult<VersionPtr> Registry::CreateOnce(const api::Object& object, RequestCon
 
 ApiResult<UpdateAnswer> Registry::Update(const api::Object& object, std::string_view subresource,
                                          RequestContext& context) {
+  if (&StoredKind(object.kind()) != &object.kind()) {
+    ASSAY_API_ASSIGN_OR_RETURN(UpdateAnswer updated,
+                               Update(ToStored(object), subresource, context));
+    updated.object = ShownAs(object.kind(), updated.object, store_.encoder());
+    return updated;
+  }
   ChangeOptions options{.kind = &object.kind(),
                         .key = {object.namespace_(), object.name()},
                         .subresource = std::string(subresource)};
@@ -306,9 +317,10 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
 
     ASSAY_API_RETURN_IF_ERROR(
         RestrictNodeUpdate(context.user, wanted, current->object(), options.subresource));
-    // A binding has checks of its own; the strategy of pods would not let spec.nodeName change.
+    // A binding has checks of its own; the strategy of pods would not let spec.nodeName change, nor
+    // that of namespaces their finalizers.
     validation::Outcome outcome{.object = wanted};
-    if (options.subresource != "binding") {
+    if (options.subresource != "binding" && options.subresource != "finalize") {
       outcome = validation::BeforeUpdate(wanted, current->object(), options.subresource,
                                          ValidationContext(context, options.verb));
     }

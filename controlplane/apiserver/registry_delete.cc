@@ -6,6 +6,7 @@
 
 #include "api/core/types.h"
 #include "api/meta/status.h"
+#include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/node_restriction.h"
 #include "controlplane/apiserver/registry.h"
 
@@ -207,6 +208,12 @@ ApiResult<VersionPtr> Registry::Remove(const VersionPtr& current, const RequestC
 
 ApiResult<DeleteAnswer> Registry::Delete(const api::Kind& kind, const Key& key, DeleteQuery query,
                                          RequestContext& context) {
+  if (&StoredKind(kind) != &kind) {
+    ASSAY_API_ASSIGN_OR_RETURN(DeleteAnswer deleted,
+                               Delete(StoredKind(kind), key, std::move(query), context));
+    deleted.object = ShownAs(kind, deleted.object, store_.encoder());
+    return deleted;
+  }
   ASSAY_API_RETURN_IF_ERROR(CheckOptions(query));
   for (int attempt = 0; attempt < kMaxWriteAttempts; ++attempt) {
     VersionPtr current = store_.Get(kind, key);

@@ -7,6 +7,7 @@
 
 #include "api/meta/status.h"
 #include "controlplane/apiserver/base64.h"
+#include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/registry.h"
 
 namespace assay::controlplane::apiserver {
@@ -93,7 +94,7 @@ ApiResult<ListAnswer> Registry::List(const api::Kind& kind, const ListQuery& que
       options.at = version;
     }
   }
-  Result<store::Store::Snapshot> snapshot = store_.List(kind, options);
+  Result<store::Store::Snapshot> snapshot = store_.List(StoredKind(kind), options);
   if (!snapshot.ok()) {
     if (snapshot.status().code() != StatusCode::kOutOfRange) {
       return meta::BadRequest(snapshot.status().message());
@@ -116,7 +117,7 @@ ApiResult<ListAnswer> Registry::List(const api::Kind& kind, const ListQuery& que
     }
     ++scanned;
     if (everything || query.selection.Matches(item->object())) {
-      answer.items.push_back(std::move(item));
+      answer.items.push_back(ShownAs(kind, item, store_.encoder()));
     }
   }
   if (scanned < snapshot->items.size()) {

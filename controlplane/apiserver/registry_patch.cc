@@ -9,6 +9,7 @@
 #include "api/patch/patch.h"
 #include "api/registry.h"
 #include "api/validation/defaulting.h"
+#include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/apiserver/version_codec.h"
 
@@ -63,9 +64,8 @@ meta::Status ServerError(const std::string& message) {
 meta::Status Conflicted(const std::vector<api::patch::ApplyConflict>& conflicts) {
   std::vector<meta::StatusCause> causes;
   for (const api::patch::ApplyConflict& conflict : conflicts) {
-    causes.push_back({.reason = "FieldManagerConflict",
-                      .message = conflict.message,
-                      .field = conflict.field});
+    causes.push_back(
+        {.reason = "FieldManagerConflict", .message = conflict.message, .field = conflict.field});
   }
   return meta::ApplyConflict(std::move(causes), api::patch::ConflictMessage(conflicts));
 }
@@ -153,28 +153,32 @@ ApiResult<UpdateAnswer> Registry::Patch(const api::Kind& kind, const Key& key,
       query.version.empty() ? &kind.versions.front() : api::FindVersion(kind, query.version);
   ASSAY_CHECK(version != nullptr) << kind.kind << " has no version " << query.version;
   const bool is_apply = query.type == api::client::PatchType::kApply;
-  if (is_apply && query.subresource.empty() && store_.Get(kind, key) == nullptr) {
+  if (is_apply && query.subresource.empty() && store_.Get(StoredKind(kind), key) == nullptr) {
     ApiResult<VersionPtr> created = CreateByApply(kind, key, query, *version, context);
     if (created.ok() || created.error().reason != meta::reason::kAlreadyExists) {
       ASSAY_API_ASSIGN_OR_RETURN(VersionPtr object, std::move(created));
       return UpdateAnswer{.object = std::move(object), .created = true};
     }
   }
-  ChangeOptions options{.kind = &kind,
+  const api::Kind& stored = StoredKind(kind);
+  ChangeOptions options{.kind = &stored,
                         .key = key,
                         .subresource = query.subresource,
                         .is_apply = is_apply,
                         .verb = "patch"};
   auto change = [&](const VersionPtr& current) -> ApiResult<api::Object> {
-    ASSAY_API_ASSIGN_OR_RETURN(api::Object patched,
-                               Patched(kind, query, *version, current, context));
+    ASSAY_API_ASSIGN_OR_RETURN(
+        api::Object patched,
+        Patched(kind, query, *version, ShownAs(kind, current, store_.encoder()), context));
     if (patched.name() != key.name) {
       return meta::BadRequest("the name of the object (" + patched.name() +
                               ") does not match the name on the URL (" + key.name + ")");
     }
-    return patched;
+    return ToStored(patched);
   };
-  return ChangeStored(options, change, context);
+  ASSAY_API_ASSIGN_OR_RETURN(UpdateAnswer answer, ChangeStored(options, change, context));
+  answer.object = ShownAs(kind, answer.object, store_.encoder());
+  return answer;
 }
 
 ApiResult<VersionPtr> Registry::CreateByApply(const api::Kind& kind, const Key& key,
@@ -198,7 +202,9 @@ ApiResult<VersionPtr> Registry::CreateByApply(const api::Kind& kind, const Key& 
   }
   ASSAY_API_ASSIGN_OR_RETURN(api::Object object,
                              Decode(kind, version.version, document.dump(), context));
-  return CreateOnce(object, context, /*is_apply=*/true);
+  ASSAY_API_ASSIGN_OR_RETURN(VersionPtr created,
+                             CreateOnce(ToStored(object), context, /*is_apply=*/true));
+  return ShownAs(kind, created, store_.encoder());
 }
 
 }  // namespace assay::controlplane::apiserver

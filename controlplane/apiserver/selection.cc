@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "controlplane/apiserver/event_view.h"
+
 namespace assay::controlplane::apiserver {
 
 Result<Selection> Selection::Parse(const api::Kind& kind, api::Level level,
@@ -11,7 +13,7 @@ Result<Selection> Selection::Parse(const api::Kind& kind, api::Level level,
   Selection selection;
   ASSAY_ASSIGN_OR_RETURN(selection.labels, api::meta::LabelQuery::Parse(label_selector));
   ASSAY_ASSIGN_OR_RETURN(selection.fields, api::FieldSelector::Parse(field_selector));
-  ASSAY_RETURN_IF_ERROR(selection.fields.CheckFor(kind, level));
+  ASSAY_RETURN_IF_ERROR(selection.fields.CheckFor(StoredKind(kind), level));
   return selection;
 }
 

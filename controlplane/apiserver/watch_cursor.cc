@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/meta/status.h"
+#include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/registry.h"
 
 namespace assay::controlplane::apiserver {
@@ -18,8 +19,9 @@ ApiResult<std::unique_ptr<WatchCursor>> WatchCursor::Open(Registry& registry, co
     ASSAY_API_ASSIGN_OR_RETURN(version, ParseResourceVersion(query.resource_version));
   }
   auto cursor = std::unique_ptr<WatchCursor>(new WatchCursor());
+  cursor->kind_ = &kind;
   cursor->encoder_ = &store.encoder();
-  store::Store::WatchOptions options{.kind = &kind};
+  store::Store::WatchOptions options{.kind = &StoredKind(kind)};
   if (query.send_initial_events.value_or(any)) {
     // A version that is asked for with initial events is the oldest that will do.
     if (version > store.resource_version()) {
@@ -66,6 +68,7 @@ ApiResult<WatchCursor::Batch> WatchCursor::Next(std::size_t limit) {
     batch.resource_version = next->resource_version;
     for (const store::Event& event : next->events) {
       if (auto seen = SeenThrough(query_.selection, query_.namespace_, event, *encoder_)) {
+        seen->object = ShownAs(*kind_, seen->object, *encoder_);
         batch.events.push_back(*std::move(seen));
       }
     }

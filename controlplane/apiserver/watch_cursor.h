@@ -52,6 +52,7 @@ class WatchCursor {
   WatchCursor() = default;
 
   WatchQuery query_;
+  const api::Kind* kind_ = nullptr;
   const store::Encoder* encoder_ = nullptr;
   std::vector<store::VersionPtr> initial_;
   std::size_t next_initial_ = 0;

@@ -16,6 +16,8 @@ constexpr std::size_t kReadBytes = 8 * 1024;
 // What a client may send ahead while its request is being answered.
 constexpr std::size_t kMaxPipelinedBytes = 64 * 1024;
 constexpr Duration kHandshakeTimeout = std::chrono::seconds(10);
+// For a client to finish sending what will not be read, and to read the answer.
+constexpr Duration kLingerTimeout = std::chrono::seconds(2);
 
 std::string HttpDate() {
   std::time_t now = std::time(nullptr);
@@ -374,6 +376,9 @@ void Session::OnRead(const boost::system::error_code& error, std::size_t size) {
   input_.append(read_buffer_.data(), size);
   if (state_ == State::kReading) {
     Feed();
+  } else if (state_ == State::kLingering) {
+    input_.clear();
+    StartRead();
   } else if (input_.size() < kMaxPipelinedBytes) {
     StartRead();
   }
@@ -443,7 +448,14 @@ void Session::SendWhole(Response response) {
 }
 
 void Session::AnswerDone() {
-  if (!keep_alive_) {
+  if (body_too_large_) {
+    // The client is still sending; closed now, the connection would be reset, and the answer with
+    // it be lost.
+    state_ = State::kLingering;
+    ArmTimer(kLingerTimeout);
+    input_.clear();
+    StartRead();
+  } else if (!keep_alive_) {
     Close();
   } else {
     ReadRequest();
@@ -502,7 +514,7 @@ void Session::Close() {
 
 void Session::Wind() {
   winding_ = true;
-  if (state_ == State::kHandshake || state_ == State::kReading) {
+  if (state_ == State::kHandshake || state_ == State::kReading || state_ == State::kLingering) {
     Close();
   } else if (stream_ != nullptr) {
     stream_->End();

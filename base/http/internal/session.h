@@ -103,7 +103,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void Wind();
 
  private:
-  enum class State { kHandshake, kReading, kAnswering, kStreaming, kClosed };
+  enum class State { kHandshake, kReading, kAnswering, kStreaming, kLingering, kClosed };
 
   // The server need not wait for this session any more.
   void Leave();
