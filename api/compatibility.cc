@@ -15,9 +15,16 @@ struct Gate {
   Level since = Level::k1_36;
 };
 
-// The gates that touch dynamic resource allocation, with their defaults in 1.36.3
-// (pkg/features/kube_features.go); 1.37 adds alpha gates and keeps the others.
+// The gates that the schema's fields name, and those that dynamic resource allocation has besides,
+// with their defaults in 1.36.3 (pkg/features/kube_features.go and apiserver's); 1.37 adds alpha
+// gates and keeps the others.
 constexpr std::array kGates = {
+    Gate{"CSIServiceAccountTokenSecrets", true, true},
+    Gate{"ClusterTrustBundleProjection", false},
+    Gate{"ContainerRestartRules", true},
+    Gate{"ContainerStopSignals", false},
+    Gate{"CoordinatedLeaderElection", false},
+    Gate{"CrossNamespaceVolumeDataSource", false},
     Gate{"DRAAdminAccess", true, true},
     Gate{"DRAConsumableCapacity", true},
     Gate{"DRADeviceBindingConditions", true},
@@ -37,13 +44,30 @@ constexpr std::array kGates = {
     Gate{"DRASchedulerFilterTimeout", true},
     Gate{"DRAWorkloadResourceClaims", false},
     Gate{"DynamicResourceAllocation", true, true},
+    Gate{"EnvFiles", true},
     Gate{"GangScheduling", false},
     Gate{"GenericWorkload", false},
+    Gate{"HPAConfigurableTolerance", true},
+    Gate{"HostnameOverride", true},
+    Gate{"ImageVolumeWithDigest", false},
+    Gate{"InPlacePodLevelResourcesVerticalScaling", true},
+    Gate{"InPlacePodVerticalScaling", true, true},
     Gate{"KubeletPodResourcesDynamicResources", true, true},
     Gate{"KubeletPodResourcesGet", true, true},
+    Gate{"MaxUnavailableStatefulSet", false},
+    Gate{"MutableCSINodeAllocatableCount", true, true},
+    Gate{"NodeDeclaredFeatures", true},
+    Gate{"PodCertificateRequest", false},
+    Gate{"PodLevelResources", true},
     Gate{"ResourceHealthStatus", true},
     Gate{"ResourceHealthStatusMessage", true},
+    Gate{"SELinuxChangePolicy", true, true},
+    Gate{"SELinuxMountReadWriteOncePod", true, true},
+    Gate{"ShardedListAndWatch", false},
+    Gate{"SupplementalGroupsPolicy", true, true},
     Gate{"TopologyAwareWorkloadScheduling", false},
+    Gate{"VolumeAttributesClass", true, true},
+    Gate{"VolumeLimitScaling", false},
     Gate{"WorkloadAwarePreemption", false},
 };
 

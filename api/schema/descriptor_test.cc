@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <string_view>
 
 #include "api/core/types.h"
 #include "api/meta/types.h"
@@ -86,6 +88,31 @@ TEST(DescriptorTest, KnowsGatesLevelsEnumsAndDefaults) {
   EXPECT_THAT(DescriptorOf<resource::DeviceTaint>().Find("effect")->enum_values,
               ElementsAre("NoExecute", "NoSchedule", "None"));
   EXPECT_EQ(DescriptorOf<core::ContainerPort>().Find("protocol")->default_json, "\"TCP\"");
+}
+
+// Compatibility::Enabled may be asked for every gate that a field names.
+void CheckGates(const MessageDescriptor& message, const Compatibility& compatibility) {
+  for (const FieldDescriptor& field : message.fields) {
+    std::string_view gates = field.feature_gate;
+    while (!gates.empty()) {
+      std::size_t comma = std::min(gates.find(','), gates.size());
+      std::string_view gate = gates.substr(0, comma);
+      EXPECT_TRUE(compatibility.gates().contains(gate)) << message.full_name << " " << gate;
+      gates.remove_prefix(std::min(comma + 1, gates.size()));
+    }
+    if (field.message != nullptr) {
+      CheckGates(*field.message, compatibility);
+    }
+  }
+}
+
+TEST(DescriptorTest, EveryGateIsKnown) {
+  const Compatibility compatibility(Level::k1_37);
+  for (const Kind* kind : AllKinds()) {
+    for (const KindVersion& version : kind->versions) {
+      CheckGates(*version.message, compatibility);
+    }
+  }
 }
 
 TEST(DescriptorTest, EqualityIsSemantic) {
