@@ -37,14 +37,6 @@ std::map<std::string, std::set<std::string>> DevicesByPool(
   return pools;
 }
 
-std::map<std::string, std::string> Versions(const std::vector<ResourceSlice>& slices) {
-  std::map<std::string, std::string> versions;
-  for (const ResourceSlice& slice : slices) {
-    versions[slice.metadata.uid] = slice.metadata.resource_version;
-  }
-  return versions;
-}
-
 ResourceSlice SliceOf(const std::string& driver, const std::string& pool, const std::string& device,
                       const std::string& name) {
   ResourceSlice slice;
