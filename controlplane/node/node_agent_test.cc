@@ -56,6 +56,7 @@ class NodeAgentTest : public ::testing::Test {
     pod = TestingNode::Must(node_.api.Create(pod));
     const auto claim = node_.MakeClaim(name + "-claim", "a", name, pod.metadata.uid);
     WriteSpec(claim.metadata.uid);
+    node_.Bind(pod);
     return pod;
   }
   void WriteSpec(const std::string& name) {
@@ -117,6 +118,7 @@ TEST_F(NodeAgentTest, AsksNobodyWhereAClaimIsNotReservedForThePod) {
   RegisterDriver();
   Pod pod = TestingNode::Must(node_.api.Create(node_.NewPod("p", {"claim"})));
   const auto claim = node_.MakeClaim("claim", "a", "other", "other-uid");
+  node_.Bind(pod);
   node_.loop.RunFor(1s);
   EXPECT_THAT(driver_->prepared, IsEmpty());
   EXPECT_THAT(
@@ -192,7 +194,8 @@ TEST_F(NodeAgentTest, OneCallPerDriverWithAllClaimsOfThePod) {
   for (const char* name : {"one", "two"}) {
     WriteSpec(node_.MakeClaim(name, "a", "p", pod.metadata.uid).metadata.uid);
   }
-  node_.loop.RunFor(100s);
+  node_.Bind(pod);
+  node_.loop.RunFor(1s);
   ASSERT_EQ(Phase("p"), "Running");
   EXPECT_THAT(driver_->prepared, ElementsAre(SizeIs(2)));
 }
@@ -209,7 +212,8 @@ TEST_F(NodeAgentTest, AClaimThatAnotherPodUsesIsNeitherPreparedNorUnpreparedAgai
   consumer.name = "q";
   consumer.uid = second.metadata.uid;
   TestingNode::Must(node_.api.UpdateStatus(claim));
-  node_.loop.RunFor(100s);
+  node_.Bind(second);
+  node_.loop.RunFor(1s);
   ASSERT_EQ(Phase("q"), "Running");
   EXPECT_THAT(driver_->prepared, SizeIs(1));
   ASSERT_THAT(node_.api.Delete<Pod>({"default", "p"}), IsOk());
@@ -303,7 +307,8 @@ TEST_F(NodeAgentTest, AnUnresolvableDeviceKeepsTheContainerFromStarting) {
   RegisterDriver();
   Pod pod = TestingNode::Must(node_.api.Create(node_.NewPod("p", {"claim"})));
   const auto claim = node_.MakeClaim("claim", "a", "p", pod.metadata.uid);
-  node_.loop.RunFor(100s);
+  node_.Bind(pod);
+  node_.loop.RunFor(1s);
   const Pod waiting = node_.GetPod("p");
   EXPECT_EQ(waiting.status.phase, "Pending");
   EXPECT_EQ(waiting.status.container_statuses.at(0).state.waiting->reason, "CreateContainerError");

@@ -76,12 +76,11 @@ class TestingNode {
     return Must(api.UpdateStatus(claim));
   }
 
-  // A pod on the node whose only container uses the claims, which exist under the same names.
+  // A pod whose only container uses the claims of the same names. It is not bound yet.
   api::core::Pod NewPod(const std::string& name, const std::vector<std::string>& claims) {
     api::core::Pod pod;
     pod.metadata.name = name;
     pod.metadata.namespace_ = "default";
-    pod.spec.node_name = kTestNode;
     auto& container = pod.spec.containers.emplace_back();
     container.name = "main";
     container.image = "busybox";
@@ -92,6 +91,16 @@ class TestingNode {
       container.resources.claims.emplace_back().name = claim;
     }
     return pod;
+  }
+
+  // To the node, as a scheduler does it once the claims are there.
+  void Bind(const api::core::Pod& pod) {
+    api::core::Pod binding;
+    binding.metadata.name = pod.metadata.name;
+    binding.metadata.namespace_ = pod.metadata.namespace_;
+    binding.metadata.uid = pod.metadata.uid;
+    binding.spec.node_name = kTestNode;
+    Must(api.Create(binding, {.subresource = "binding"}));
   }
 
   api::core::Pod GetPod(const std::string& name) {

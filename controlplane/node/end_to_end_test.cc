@@ -1,0 +1,405 @@
+// The whole path with nothing in between that is made up: the control plane, the agent, the
+// reference driver as a process, and fake GPUs. Pods get their devices and give them back; the
+// driver is killed at any moment and nothing is lost.
+//
+// A test is a leaf: this one stands in the topmost layer that it is about.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/core/types.h"
+#include "api/resource/types.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "base/temp_dir.h"
+#include "base/testing/status_matchers.h"
+#include "controlplane/cluster.h"
+#include "controlplane/node/blocking_driver.h"
+#include "controlplane/node/cdi/registry.h"
+#include "controlplane/node/node_agent.h"
+#include "fakegpu/control/control.h"
+
+extern char** environ;
+
+namespace assay::controlplane::node {
+namespace {
+
+using namespace std::chrono_literals;
+using ::assay::testing::IsOk;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+using api::core::Pod;
+using api::resource::ResourceClaim;
+using api::resource::ResourceSlice;
+using apiserver::User;
+
+constexpr char kNode[] = "node-1";
+constexpr char kDriver[] = "gpu.assay.dev";
+constexpr int kGpus = 8;
+
+// A child process that ends with this.
+class Process {
+ public:
+  Process(const std::vector<std::string>& command, const std::vector<std::string>& variables,
+          const std::filesystem::path& log) {
+    std::vector<std::string> environment = variables;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      environment.emplace_back(*entry);
+    }
+    const auto pointers = [](const std::vector<std::string>& strings) {
+      std::vector<char*> result;
+      for (const std::string& string : strings) {
+        result.push_back(const_cast<char*>(string.c_str()));
+      }
+      result.push_back(nullptr);
+      return result;
+    };
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(),
+                                     O_WRONLY | O_CREAT | O_APPEND, 0644);
+    EXPECT_EQ(::posix_spawn(&pid_, command[0].c_str(), &files, nullptr, pointers(command).data(),
+                            pointers(environment).data()),
+              0);
+    posix_spawn_file_actions_destroy(&files);
+  }
+  ~Process() { Signal(SIGKILL); }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  // Sends the signal and waits for the end. Returns the exit code, or -1 if it was killed.
+  int Signal(int signal) {
+    if (pid_ <= 0) {
+      return -1;
+    }
+    ::kill(pid_, signal);
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+class EndToEndTest : public ::testing::Test {
+ protected:
+  EndToEndTest() : dir_(*TempDir::Create()) {
+    for (const char* name : {"cluster", "dev", "cdi"}) {
+      std::filesystem::create_directory(dir_ / name);
+    }
+    for (int i = 0; i < kGpus; ++i) {
+      std::ofstream(dir_ / "dev" / ("nvidia" + std::to_string(i)));
+    }
+  }
+  ~EndToEndTest() override {
+    driver_.reset();
+    if (cluster_) {
+      cluster_->RunOnLoop([this] {
+        agent_.reset();
+        agent_client_.reset();
+      });
+    }
+    if (HasFailure()) {
+      if (const auto log = ReadFile(dir_ / "driver.log"); log.ok()) {
+        std::fputs(log->c_str(), stderr);
+      }
+    }
+  }
+
+  void SetUp() override {
+    ASSAY_ASSERT_OK_AND_ASSIGN(
+        gpus_, fakegpu::control::Node::Create(dir_ / "state", "fixtures/nodes/dgx-h100.yaml"));
+    ASSAY_ASSERT_OK_AND_ASSIGN(
+        cluster_, Cluster::Start({.directory = dir_ / "cluster",
+                                  .namespaces = {"default", "kube-system", "kube-node-lease"}}));
+    ASSERT_THAT(cluster_->AddNode({.name = kNode}), IsOk());
+    const User user = User::ServiceAccount("kube-system", "driver", kNode);
+    cluster_->api_server().authorizer().GrantDriver(user.name, /*device_status=*/false);
+    ASSAY_ASSERT_OK_AND_ASSIGN(kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
+
+    api::resource::DeviceClass device_class;
+    device_class.metadata.name = "gpu";
+    device_class.spec.selectors.emplace_back().cel.emplace().expression =
+        std::string("device.driver == \"") + kDriver + "\"";
+    ASSERT_THAT(cluster_->admin().Create(device_class), IsOk());
+  }
+
+  void StartAgent() {
+    Status status;
+    cluster_->RunOnLoop([&] {
+      agent_client_ = cluster_->NewClient(User::Node(kNode));
+      NodeAgentOptions options{.node_name = kNode,
+                               .kubelet_root = dir_ / "kubelet",
+                               .cdi_directories = {dir_ / "cdi"},
+                               .fakegpu_state = dir_ / "state"};
+      agent_ = std::make_unique<NodeAgent>(*agent_client_, std::move(options));
+      status = agent_->Start();
+    });
+    ASSERT_THAT(status, IsOk());
+  }
+  void StartDriver() {
+    driver_ = std::make_unique<Process>(
+        std::vector<std::string>{
+            ASSAY_DRIVER, std::string("--driver-name=") + kDriver,
+            std::string("--node-name=") + kNode, "--kubeconfig=" + kubeconfig_.string(),
+            "--kubelet-root=" + (dir_ / "kubelet").string(),
+            "--cdi-root=" + (dir_ / "cdi").string(), "--dev-root=" + (dir_ / "dev").string(),
+            std::string("--nvml-library=") + ASSAY_NVML_LIBRARY},
+        std::vector<std::string>{"ASSAY_FAKEGPU_STATE=" + (dir_ / "state").string()},
+        dir_ / "driver.log");
+  }
+  std::filesystem::path DriverSocket() const {
+    return dir_.path() / "kubelet/plugins" / kDriver / "dra.sock";
+  }
+  void WaitForSlices() {
+    ASSERT_THAT(cluster_->admin().WaitForList<ResourceSlice>(
+                    {},
+                    [](const std::vector<ResourceSlice>& slices) {
+                      return slices.size() == 1 && slices[0].spec.devices.size() == kGpus;
+                    }),
+                IsOk());
+  }
+
+  ResourceClaim CreateClaim(const std::string& name, std::int64_t count) {
+    ResourceClaim claim;
+    claim.metadata.name = name;
+    claim.metadata.namespace_ = "default";
+    auto& request = claim.spec.devices.requests.emplace_back();
+    request.name = "gpu";
+    request.exactly.emplace().device_class_name = "gpu";
+    request.exactly->count = count;
+    const auto created = cluster_->admin().Create(claim);
+    EXPECT_THAT(created, IsOk());
+    return created.ok() ? *created : claim;
+  }
+  // A pod with one claim of the same name.
+  Pod CreatePod(const std::string& name) {
+    Pod pod;
+    pod.metadata.name = name;
+    pod.metadata.namespace_ = "default";
+    auto& container = pod.spec.containers.emplace_back();
+    container.name = "main";
+    container.image = "busybox";
+    auto& entry = pod.spec.resource_claims.emplace_back();
+    entry.name = "gpus";
+    entry.resource_claim_name = name;
+    container.resources.claims.emplace_back().name = "gpus";
+    const auto created = cluster_->admin().Create(pod);
+    EXPECT_THAT(created, IsOk());
+    return created.ok() ? *created : pod;
+  }
+  Status WaitForPhase(const std::string& pod, const std::string& phase) {
+    return cluster_->admin()
+        .WaitFor<Pod>({"default", pod}, [&](const Pod& p) { return p.status.phase == phase; })
+        .status();
+  }
+  // The /dev/nvidia<N> that the pod's container sees.
+  std::set<std::string> DevicesIn(const Pod& pod) {
+    std::set<std::string> paths;
+    cluster_->RunOnLoop([&] {
+      if (const auto spec = agent_->ContainerSpec(pod.metadata.uid, "main")) {
+        for (const cdi::OciDevice& device : spec->devices) {
+          paths.insert(device.path);
+        }
+      }
+    });
+    return paths;
+  }
+  std::size_t CdiFiles() {
+    std::error_code error;
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator(dir_ / "cdi", error), {}));
+  }
+
+  TempDir dir_;
+  Result<fakegpu::control::Node> gpus_ = NotFoundError("not made yet");
+  std::filesystem::path kubeconfig_;
+  std::unique_ptr<Cluster> cluster_;
+  std::unique_ptr<api::client::Client> agent_client_;  // Lives on the cluster's loop, as agent_.
+  std::unique_ptr<NodeAgent> agent_;
+  std::unique_ptr<Process> driver_;
+};
+
+TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
+  StartAgent();
+  StartDriver();
+  WaitForSlices();
+  CreateClaim("two", 2);
+  CreateClaim("three", 3);
+  const Pod two = CreatePod("two");
+  const Pod three = CreatePod("three");
+  ASSERT_THAT(WaitForPhase("two", "Running"), IsOk());
+  ASSERT_THAT(WaitForPhase("three", "Running"), IsOk());
+  std::set<std::string> seen = DevicesIn(two);
+  EXPECT_THAT(seen, SizeIs(2));
+  const std::set<std::string> others = DevicesIn(three);
+  EXPECT_THAT(others, SizeIs(3));
+  seen.insert(others.begin(), others.end());
+  EXPECT_THAT(seen, SizeIs(5)) << "no device is seen twice";
+  EXPECT_EQ(CdiFiles(), 2u);
+
+  for (const char* name : {"two", "three"}) {
+    ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", name}), IsOk());
+    ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", name}), IsOk());
+  }
+  EXPECT_EQ(CdiFiles(), 0u);
+  EXPECT_EQ(driver_->Signal(SIGTERM), 0);
+  EXPECT_FALSE(std::filesystem::exists(DriverSocket()));
+}
+
+TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {
+  StartAgent();
+  StartDriver();
+  WaitForSlices();
+  CreateClaim("all", kGpus);
+  CreatePod("all");
+  ASSERT_THAT(WaitForPhase("all", "Running"), IsOk());
+  const auto health_is = [&](const std::string& health) {
+    return cluster_->admin()
+        .WaitFor<Pod>({"default", "all"},
+                      [&](const Pod& pod) {
+                        if (pod.status.container_statuses.empty()) {
+                          return false;
+                        }
+                        const auto& statuses =
+                            pod.status.container_statuses[0].allocated_resources_status;
+                        return !statuses.empty() &&
+                               std::ranges::any_of(statuses[0].resources, [&](const auto& device) {
+                                 return device.health == health;
+                               });
+                      })
+        .status();
+  };
+  const auto taints_are = [&](std::ptrdiff_t count) {
+    return cluster_->admin()
+        .WaitForList<ResourceSlice>({},
+                                    [&](const std::vector<ResourceSlice>& slices) {
+                                      return slices.size() == 1 &&
+                                             std::ranges::count_if(slices[0].spec.devices,
+                                                                   [](const auto& device) {
+                                                                     return !device.taints.empty();
+                                                                   }) == count;
+                                    })
+        .status();
+  };
+  ASSERT_THAT(health_is("Healthy"), IsOk());
+  ASSERT_THAT(gpus_->Inject("3", fakegpu::control::XidFault{.xid = 79}), IsOk());
+  EXPECT_THAT(health_is("Unhealthy"), IsOk());
+  EXPECT_THAT(taints_are(1), IsOk());
+  ASSERT_THAT(gpus_->Heal("3"), IsOk());
+  EXPECT_THAT(taints_are(0), IsOk());
+}
+
+// Prepares and unprepares while the driver is killed at random moments: whatever it was doing, the
+// next call of the same kind finishes it, and at the end nothing is left.
+TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
+  constexpr int kRounds = 20;
+  const auto seed = Random::FromSystem().Next();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  Random random(seed);
+
+  std::filesystem::create_directories(dir_ / "kubelet");
+  StartDriver();
+  WaitForSlices();
+  ResourceClaim claim = CreateClaim("claim", 2);
+  const auto slice = cluster_->admin().List<ResourceSlice>()->at(0);
+  auto& allocation = claim.status.allocation.emplace();
+  for (int i = 0; i < 2; ++i) {
+    auto& result = allocation.devices.results.emplace_back();
+    result.request = "gpu";
+    result.driver = kDriver;
+    result.pool = kNode;
+    result.device = slice.spec.devices.at(static_cast<std::size_t>(i)).name;
+  }
+  ASSERT_THAT(cluster_->admin().UpdateStatus(claim), IsOk());
+  const std::vector<ClaimReference> claims = {{"default", "claim", claim.metadata.uid}};
+
+  RealEventLoop timers;
+  timers.Start();
+  const auto kill_soon = [&]() -> std::function<void()> {
+    auto done = std::make_shared<std::pair<std::mutex, std::condition_variable>>();
+    auto killed = std::make_shared<bool>(false);
+    timers.Post([&, delay = std::chrono::microseconds(random.Below(8000)), done, killed] {
+      timers.RunAfter(delay, [&, done, killed] {
+        driver_->Signal(SIGKILL);
+        const std::lock_guard<std::mutex> lock(done->first);
+        *killed = true;
+        done->second.notify_all();
+      });
+    });
+    return [done, killed] {
+      std::unique_lock<std::mutex> lock(done->first);
+      done->second.wait(lock, [&] { return *killed; });
+    };
+  };
+  const auto restarted = [&] {
+    StartDriver();
+    auto driver = std::make_unique<BlockingDriver>(DriverSocket().string());
+    EXPECT_THAT(driver->WaitUntilConnected(), IsOk());
+    return driver;
+  };
+
+  auto driver = std::make_unique<BlockingDriver>(DriverSocket().string());
+  ASSERT_THAT(driver->WaitUntilConnected(), IsOk());
+  for (int round = 0; round < kRounds; ++round) {
+    SCOPED_TRACE("round " + std::to_string(round));
+    std::function<void()> wait = kill_soon();
+    (void)driver->Prepare(claims, DraVersion::kV1, 5s);
+    wait();
+    driver = restarted();
+    const auto prepared = driver->Prepare(claims);
+    ASSERT_THAT(prepared, IsOk());
+    ASSERT_EQ(prepared->at(claim.metadata.uid).error, "");
+    const cdi::Registry registry = cdi::Registry::Scan({dir_ / "cdi"});
+    EXPECT_THAT(registry.errors(), IsEmpty());
+    for (const PreparedDevice& device : prepared->at(claim.metadata.uid).devices) {
+      EXPECT_THAT(registry.EditsFor(device.cdi_device_ids), IsOk());
+    }
+
+    wait = kill_soon();
+    (void)driver->Unprepare(claims, DraVersion::kV1, 5s);
+    wait();
+    driver = restarted();
+    const auto unprepared = driver->Unprepare(claims);
+    ASSERT_THAT(unprepared, IsOk());
+    EXPECT_EQ(unprepared->at(claim.metadata.uid), "");
+    EXPECT_EQ(CdiFiles(), 0u);
+    EXPECT_TRUE(std::filesystem::is_empty(DriverSocket().parent_path() / "claims"));
+  }
+  driver.reset();
+  timers.StopAndJoin();
+}
+
+TEST_F(EndToEndTest, ASecondInstanceIsRefused) {
+  std::filesystem::create_directories(dir_ / "kubelet");
+  StartDriver();
+  WaitForSlices();
+  const std::unique_ptr<Process> first = std::move(driver_);
+  StartDriver();
+  EXPECT_EQ(driver_->Signal(0), 1);
+  BlockingDriver driver(DriverSocket().string());
+  EXPECT_THAT(driver.Prepare({}), IsOk()) << "the first one still serves";
+}
+
+}  // namespace
+}  // namespace assay::controlplane::node
