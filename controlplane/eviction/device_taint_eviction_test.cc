@@ -98,7 +98,8 @@ class DeviceTaintEvictionTest : public ::testing::Test {
     return !pod.ok() || pod->metadata.deletion_timestamp.has_value();
   }
   std::string DisruptionOf(const std::string& name) {
-    for (const auto& condition : cluster_->Get<Pod>("default", name)->status.conditions) {
+    const Pod pod = *cluster_->Get<Pod>("default", name);
+    for (const auto& condition : pod.status.conditions) {
       if (condition.type == "DisruptionTarget") {
         return condition.status + " " + condition.reason + ": " + condition.message;
       }
@@ -106,7 +107,8 @@ class DeviceTaintEvictionTest : public ::testing::Test {
     return "";
   }
   std::string StatusOf(const std::string& rule) {
-    for (const auto& condition : cluster_->Get<DeviceTaintRule>("", rule)->status.conditions) {
+    const DeviceTaintRule found = *cluster_->Get<DeviceTaintRule>("", rule);
+    for (const auto& condition : found.status.conditions) {
       if (condition.type == "EvictionInProgress") {
         return condition.status + " " + condition.reason + ": " + condition.message;
       }

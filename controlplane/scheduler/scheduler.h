@@ -1,9 +1,13 @@
 // Scheduler: gives pods their nodes, and claims their devices, as kube-scheduler does with its
-// default plugins, as far as they matter for devices. README.md lists what it leaves out; above all
-// it takes no running pod away (preemption), which never helps with devices anyway.
+// default plugins, as far as they matter for devices. One pod at a time is matched to a node;
+// binding goes on in the background.
 //
-// Source: kube-scheduler, schedule_one.go. One pod at a time is matched to a node; binding goes on
-// in the background.
+// Left out: preemption (which never helps with devices), spreading, affinity among pods, volumes,
+// scores but for devices and free cpu and memory, profiles, extenders; scheduling pods as a group
+// and reserving claims for groups (KEP-4671, KEP-5729), and cpu and memory that come with devices
+// (KEP-5517), all three alpha and off in 1.36.
+//
+// Source: kube-scheduler, schedule_one.go.
 //
 // Not thread-safe: lives on the client's loop.
 #ifndef ASSAY_CONTROLPLANE_SCHEDULER_SCHEDULER_H_

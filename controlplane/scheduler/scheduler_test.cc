@@ -80,7 +80,8 @@ class SchedulerTest : public ::testing::Test {
   }
   // "" if the pod has no such condition.
   std::string WhyNotScheduled(const std::string& pod) {
-    for (const PodCondition& condition : GetPod(pod).status.conditions) {
+    const Pod found = GetPod(pod);
+    for (const PodCondition& condition : found.status.conditions) {
       if (condition.type == "PodScheduled" && condition.status == "False") {
         return condition.reason + ": " + condition.message;
       }

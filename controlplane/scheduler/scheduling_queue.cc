@@ -149,9 +149,10 @@ void SchedulingQueue::Move(const std::function<bool(const QueuedPod&)>& helps) {
 
 void SchedulingQueue::Enqueue(QueuedPod pod, MonotonicTime not_before) {
   const MonotonicTime now = loop_->clock().Monotonic();
+  const std::string uid = pod.pod->metadata.uid;
   if (not_before > now) {
     const bool error = pod.failed_with_error;
-    backoff_[pod.pod->metadata.uid] = {not_before, std::move(pod)};
+    backoff_[uid] = {not_before, std::move(pod)};
     ScheduleTimer();
     if (!error) {
       wake_();
@@ -159,7 +160,7 @@ void SchedulingQueue::Enqueue(QueuedPod pod, MonotonicTime not_before) {
     return;
   }
   if (!may_enter_(pod)) {
-    unschedulable_[pod.pod->metadata.uid] = {now, now, std::move(pod)};
+    unschedulable_[uid] = {now, now, std::move(pod)};
     ScheduleTimer();
     return;
   }
@@ -167,7 +168,8 @@ void SchedulingQueue::Enqueue(QueuedPod pod, MonotonicTime not_before) {
 }
 
 void SchedulingQueue::Activate(QueuedPod pod) {
-  active_.emplace(OrderOf(pod), std::move(pod));
+  Order order = OrderOf(pod);
+  active_.emplace(std::move(order), std::move(pod));
   wake_();
 }
 
