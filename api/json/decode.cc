@@ -82,6 +82,13 @@ bool ParseInteger(std::string_view text, T& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
+void AppendName(std::string& path, std::string_view name) {
+  if (!path.empty()) {
+    path += '.';
+  }
+  path += name;
+}
+
 // Decodes one text. Complaints about types are kept and reported at the end, the first only, as Go
 // does; those about unknown and duplicate fields count only where there is none of the former.
 class Decoder {
@@ -107,7 +114,7 @@ class Decoder {
   // Adds to both paths for as long as it lives.
   class Scope {
    public:
-    Scope(Decoder& decoder)
+    explicit Scope(Decoder& decoder)
         : decoder_(decoder),
           strict_size_(decoder.strict_path_.size()),
           go_size_(decoder.go_path_.size()) {}
@@ -120,19 +127,12 @@ class Decoder {
     // Go's type errors know only the names of fields; the strict ones also keys and indexes.
     void Field(std::string_view name) {
       Key(name);
-      Append(decoder_.go_path_, name);
+      AppendName(decoder_.go_path_, name);
     }
-    void Embedded(std::string_view go_name) { Append(decoder_.go_path_, go_name); }
-    void Key(std::string_view name) { Append(decoder_.strict_path_, name); }
+    void Key(std::string_view name) { AppendName(decoder_.strict_path_, name); }
     void Index(std::size_t index) { decoder_.strict_path_ += "[" + std::to_string(index) + "]"; }
 
    private:
-    static void Append(std::string& path, std::string_view name) {
-      if (!path.empty()) {
-        path += '.';
-      }
-      path += name;
-    }
     Decoder& decoder_;
     std::size_t strict_size_;
     std::size_t go_size_;
@@ -176,7 +176,7 @@ class Decoder {
   Status Member(const MessageDescriptor& message, void* data, const std::string& key, bool at_top,
                 std::set<std::string, std::less<>>& seen) {
     Scope scope(*this);
-    const FieldDescriptor* field = FindField(message, key, scope, &data);
+    const FieldDescriptor* field = FindField(message, key, &data);
     bool is_type_meta = (at_top || message.has_type_meta) && (key == "apiVersion" || key == "kind");
     if (field == nullptr && !is_type_meta) {
       StrictError("unknown", key);
@@ -194,17 +194,20 @@ class Decoder {
     return FieldValue(*field, data);
   }
 
-  // The field named `key`, within inline structs too: then `*data` becomes theirs.
+  // The field named `key`, within inline structs too: then `*data` becomes theirs, and their names
+  // go into the path of type errors.
   const FieldDescriptor* FindField(const MessageDescriptor& message, std::string_view key,
-                                   Scope& scope, void** data) {
+                                   void** data) {
     for (const FieldDescriptor& field : message.fields) {
       if (field.is_inline) {
+        const std::size_t go_size = go_path_.size();
+        AppendName(go_path_, field.message->name);
         void* inner_data = field.Raw(*data);
-        if (const FieldDescriptor* inner = FindField(*field.message, key, scope, &inner_data)) {
+        if (const FieldDescriptor* inner = FindField(*field.message, key, &inner_data)) {
           *data = inner_data;
-          scope.Embedded(field.message->name);
           return inner;
         }
+        go_path_.resize(go_size);
       } else if (field.name == key) {
         return field.ExistsAt(options_.level) ? &field : nullptr;
       }

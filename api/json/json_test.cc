@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "api/admissionregistration/types.h"
 #include "api/core/types.h"
 #include "api/policy/types.h"
 #include "api/registry.h"
@@ -70,6 +71,11 @@ TEST(JsonTest, TypeErrorsHaveGosWords) {
             "[]v1.Container");
   EXPECT_EQ(ErrorOf(R"({"metadata":[]})"),
             "json: cannot unmarshal array into Go struct field Pod.metadata of type v1.ObjectMeta");
+  EXPECT_EQ(ErrorOf(R"({"spec":{"matchConstraints":{"resourceRules":[{"apiGroups":1}]}}})",
+                    KindOf<admissionregistration::ValidatingAdmissionPolicy>()),
+            "json: cannot unmarshal number into Go struct field "
+            "NamedRuleWithOperations.spec.matchConstraints.resourceRules.RuleWithOperations.Rule."
+            "apiGroups of type []string");
   EXPECT_EQ(ErrorOf("[]"), "json: cannot unmarshal array into Go value of type v1.Pod");
   EXPECT_EQ(ErrorOf(R"({"kind":1})"),
             "json: cannot unmarshal number into Go struct field Pod.kind of type string");
