@@ -43,8 +43,10 @@ TEST(OpenApiTest, EveryReferenceResolves) {
   for (const GroupVersion& served : ServedGroupVersions(Level::k1_37)) {
     const json document = Document(served.group, served.version, Level::k1_37);
     const json& schemas = document["components"]["schemas"];
-    for (const auto& [path, value] : document.flatten().items()) {
+    const json leaves = document.flatten();
+    for (const auto& [path, value] : leaves.items()) {
       if (path.ends_with("/$ref")) {
+        ASSERT_TRUE(value.is_string()) << path;
         const auto reference = value.get<std::string>();
         EXPECT_TRUE(schemas.contains(reference.substr(reference.rfind('/') + 1))) << reference;
       }

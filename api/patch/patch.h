@@ -12,8 +12,8 @@
 
 #include "base/result.h"
 
-namespace assay::api {
-class MessageDescriptor;
+namespace assay::api::schema {
+struct MessageDescriptor;  // api/schema/descriptor.h
 }
 
 namespace assay::api::patch {
@@ -33,7 +33,7 @@ nlohmann::json ApplyMergePatch(const nlohmann::json& document, const nlohmann::j
 // $retainKeys, $setElementOrder/<list>, $deleteFromPrimitiveList/<list>.
 Result<nlohmann::json> ApplyStrategicMergePatch(const nlohmann::json& document,
                                                 const nlohmann::json& patch,
-                                                const MessageDescriptor& schema);
+                                                const schema::MessageDescriptor& type);
 
 }  // namespace assay::api::patch
 

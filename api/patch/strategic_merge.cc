@@ -564,11 +564,11 @@ Result<json> MergeMap(json original, json patch, const Schema& schema) {
 }  // namespace
 
 Result<json> ApplyStrategicMergePatch(const json& document, const json& patch,
-                                      const MessageDescriptor& schema) {
+                                      const schema::MessageDescriptor& type) {
   if (!document.is_object() || !patch.is_object()) {
     return InvalidArgumentError("invalid JSON document");
   }
-  return MergeMap(document, patch, {.message = &schema, .map_value = nullptr, .name = schema.name});
+  return MergeMap(document, patch, {.message = &type, .map_value = nullptr, .name = type.name});
 }
 
 }  // namespace assay::api::patch
