@@ -1,5 +1,6 @@
 #include "cel/lexer.h"
 
+#include <algorithm>
 #include <string>
 
 namespace assay::cel {
@@ -169,25 +170,22 @@ class Lexer {
       end = Quoted(start + 1, quote, raw);
     }
     if (end == 0) {
-      std::size_t rest = start + 1;
-      while (at_ + rest < source_.size() && At(rest) != '\n') {
-        ++rest;
-      }
-      Unknown(rest);
+      // Up to and with the character that cannot follow.
+      Unknown(std::min(failed_at_ + 1, source_.size() - at_));
       return true;
     }
     Add(kind, end);
     return true;
   }
 
-  std::size_t Quoted(std::size_t i, char quote, bool raw) const {
+  std::size_t Quoted(std::size_t i, char quote, bool raw) {
     while (at_ + i < source_.size()) {
       const char c = At(i);
       if (c == quote) {
         return i + 1;
       }
       if (c == '\n' || c == '\r') {
-        return 0;
+        return FailAt(i);
       }
       const std::size_t length = c == '\\' && !raw ? Escape(i) : 1;
       if (length == 0) {
@@ -195,10 +193,15 @@ class Lexer {
       }
       i += length;
     }
+    return FailAt(i);
+  }
+
+  std::size_t FailAt(std::size_t i) {
+    failed_at_ = i;
     return 0;
   }
 
-  std::size_t TripleQuoted(std::size_t i, char quote, bool raw) const {
+  std::size_t TripleQuoted(std::size_t i, char quote, bool raw) {
     while (at_ + i < source_.size()) {
       if (At(i) == quote && At(i + 1) == quote && At(i + 2) == quote) {
         return i + 3;
@@ -209,17 +212,19 @@ class Lexer {
       }
       i += length;
     }
-    return 0;
+    return FailAt(i);
   }
 
   // The length of the escape sequence at `i`; 0: it is none.
-  std::size_t Escape(std::size_t i) const {
+  std::size_t Escape(std::size_t i) {
     const char c = At(i + 1);
     if (c != '\0' && std::string_view("abfnrtv\"'\\?`").find(c) != std::string_view::npos) {
       return 2;
     }
     if (c >= '0' && c <= '3') {
-      return IsOctalDigit(At(i + 2)) && IsOctalDigit(At(i + 3)) ? 4 : 0;
+      return IsOctalDigit(At(i + 2)) && IsOctalDigit(At(i + 3))
+                 ? 4
+                 : FailAt(i + (IsOctalDigit(At(i + 2)) ? 3 : 2));
     }
     std::size_t digits = 0;
     if (c == 'x' || c == 'X') {
@@ -229,11 +234,11 @@ class Lexer {
     } else if (c == 'U') {
       digits = 8;
     } else {
-      return 0;
+      return FailAt(i + 1);
     }
     for (std::size_t k = 0; k < digits; ++k) {
       if (!IsHexDigit(At(i + 2 + k))) {
-        return 0;
+        return FailAt(i + 2 + k);
       }
     }
     return 2 + digits;
@@ -309,6 +314,7 @@ class Lexer {
   std::vector<Issue>& issues_;
   std::vector<Token> tokens_;
   std::size_t at_ = 0;
+  std::size_t failed_at_ = 0;  // of a literal, from its start
 };
 
 }  // namespace

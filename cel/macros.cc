@@ -332,7 +332,7 @@ Expr* ExpandMacro(Ast& ast, std::int32_t offset, std::string_view function, Expr
     if (function == "exists") {
       return expander.Exists(two);
     }
-    if (function == "exists_one" || function == "existsOne") {
+    if (function == "exists_one" || (two && function == "existsOne")) {
       return expander.ExistsOne(two);
     }
     if (function == "map") {

@@ -130,7 +130,7 @@ class Parser {
   void Run() {
     Expr* root = ParseExpr();
     if (!stopped_ && !Is(TokenKind::kEnd)) {
-      SyntaxError("mismatched input '" + std::string(Peek().text) + "' expecting <EOF>");
+      Expect(TokenKind::kEnd, "<EOF>");
     }
     ast_.root = root;
   }
@@ -174,7 +174,13 @@ class Parser {
     if (TakeIf(kind)) {
       return true;
     }
-    SyntaxError("mismatched input '" + TokenText() + "' expecting " + std::string(what));
+    if (Peek(1).kind == kind && !Is(TokenKind::kEnd)) {
+      SyntaxError("extraneous input '" + TokenText() + "' expecting " + std::string(what));
+    } else if (kind == TokenKind::kRightParen && what == "')'" && Is(TokenKind::kEnd)) {
+      SyntaxError("missing ')' at '<EOF>'");
+    } else {
+      SyntaxError("mismatched input '" + TokenText() + "' expecting " + std::string(what));
+    }
     return false;
   }
   std::string TokenText() const {
@@ -414,7 +420,7 @@ class Parser {
       return true;
     }
     if (!Is(TokenKind::kIdentifier)) {
-      SyntaxError("no viable alternative at input '." + TokenText() + "'");
+      SyntaxError("no viable alternative at input '." + std::string(Peek().text) + "'");
       return false;
     }
     *field = Take().text;
@@ -436,7 +442,7 @@ class Parser {
       do {
         args.push_back(ParseExpr());
       } while (TakeIf(TokenKind::kComma));
-      Expect(TokenKind::kRightParen, "')'");
+      Expect(TokenKind::kRightParen, "{')', ','}");
     }
     return ast_.arena.Copy(args);
   }
@@ -474,9 +480,32 @@ class Parser {
         Take();
         return NewLiteral(token.offset, Value::Null());
       default:
-        SyntaxError("mismatched input '" + TokenText() + "' expecting " +
-                    std::string(kExpectedOperand));
+        SyntaxError((StartsOperand(Peek(1).kind) ? "extraneous input '" : "mismatched input '") +
+                    TokenText() + "' expecting " + std::string(kExpectedOperand));
         return New(ExprKind::kError, token.offset);
+    }
+  }
+
+  static bool StartsOperand(TokenKind kind) {
+    switch (kind) {
+      case TokenKind::kIdentifier:
+      case TokenKind::kDot:
+      case TokenKind::kLeftParen:
+      case TokenKind::kLeftBracket:
+      case TokenKind::kLeftBrace:
+      case TokenKind::kMinus:
+      case TokenKind::kNot:
+      case TokenKind::kInt:
+      case TokenKind::kUint:
+      case TokenKind::kFloat:
+      case TokenKind::kString:
+      case TokenKind::kBytes:
+      case TokenKind::kTrue:
+      case TokenKind::kFalse:
+      case TokenKind::kNull:
+        return true;
+      default:
+        return false;
     }
   }
 
@@ -502,7 +531,7 @@ class Parser {
     const std::int32_t start = Peek().offset;
     const bool leading_dot = TakeIf(TokenKind::kDot);
     if (!Is(TokenKind::kIdentifier)) {
-      SyntaxError("no viable alternative at input '." + TokenText() + "'");
+      SyntaxError("no viable alternative at input '." + std::string(Peek().text) + "'");
       return New(ExprKind::kError, start);
     }
     const Token token = Take();
@@ -550,7 +579,7 @@ class Parser {
       Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBrace, "'}'");
+    Expect(TokenKind::kRightBrace, "{'}', ','}");
     expr->args = ast_.arena.Copy(values);
     expr->fields = ast_.arena.Copy(fields);
     expr->optional = Flags(optional);
@@ -570,7 +599,7 @@ class Parser {
       Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBracket, "']'");
+    Expect(TokenKind::kRightBracket, "{']', ','}");
     expr->args = ast_.arena.Copy(elements);
     expr->optional = Flags(optional);
     return expr;
@@ -593,7 +622,7 @@ class Parser {
       Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBrace, "'}'");
+    Expect(TokenKind::kRightBrace, "{'}', ','}");
     expr->args = ast_.arena.Copy(entries);
     expr->optional = Flags(optional);
     return expr;

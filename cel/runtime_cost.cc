@@ -213,7 +213,11 @@ std::uint64_t ComputeCallCost(CallCost how, std::span<const Value> args, const V
       const double depth = args.size() == 2 && args[1].Is(ValueKind::kInt)
                                ? static_cast<double>(args[1].int_value())
                                : 1;
-      return depth < 0 ? 1 + kListCost : ListCost(depth, Size(args[0]));
+      // A negative depth wraps around, as in Go.
+      return depth < 0 ? static_cast<std::uint64_t>(static_cast<std::int64_t>(
+                             depth * static_cast<double>(Size(args[0])))) +
+                             1 + kListCost
+                       : ListCost(depth, Size(args[0]));
     }
     case CallCost::kListSelfCompare:
       return SelfCompareCost(args[0]);

@@ -400,6 +400,19 @@ Value MapNode::Evaluate(Frame& frame) const {
   return Value::Of(static_cast<const Map*>(map));
 }
 
+Value StructNode::Evaluate(Frame& frame) const {
+  Value result = frame.context().Error({"unknown type '", name_, "'"});
+  for (const Node* node : values_) {
+    const Value value = node->Evaluate(frame);
+    if (value.IsError()) {
+      result = value;
+      break;
+    }
+  }
+  frame.Charge(kStructCost);
+  return result;
+}
+
 bool FoldNode::Step(Frame& frame) const {
   if (parts_.condition->Evaluate(frame).IsFalse() || frame.exceeded()) {
     return false;

@@ -249,6 +249,18 @@ class MapNode final : public Node {
   std::span<const bool> optional_;
 };
 
+// A value of a message type: of those that are declared, none can be made.
+class StructNode final : public Node {
+ public:
+  StructNode(std::string_view name, std::span<const Node* const> values)
+      : name_(name), values_(values) {}
+  Value Evaluate(Frame& frame) const override;
+
+ private:
+  std::string_view name_;
+  std::span<const Node* const> values_;
+};
+
 class FoldNode final : public Node {
  public:
   struct Parts {

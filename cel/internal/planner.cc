@@ -102,6 +102,11 @@ class Planner {
       case ExprKind::kComprehension:
         return PlanFold(expr);
       case ExprKind::kStruct:
+        if (environment_.HasStruct(expr.name)) {
+          std::span<const Node*> values = arena_.NewArray<const Node*>(expr.args.size());
+          PlanParts(expr, values);
+          return OfNode(arena_.New<StructNode>(expr.name, values));
+        }
         if (error_.ok()) {
           error_ = InvalidArgumentError("unknown type: " + std::string(expr.name));
         }
