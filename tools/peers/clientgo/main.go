@@ -92,6 +92,9 @@ func start(program, directory string) (*server, error) {
 		return nil, fmt.Errorf("the server said %q: %w", line, err)
 	}
 	s.config, err = clientcmd.BuildConfigFromFlags("", filepath.Join(directory, "kubeconfig"))
+	if err == nil {
+		s.config.QPS = -1 // The server is ours alone.
+	}
 	return s, err
 }
 
