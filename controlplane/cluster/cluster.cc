@@ -3,6 +3,7 @@
 #include <future>
 #include <utility>
 
+#include "api/validation/cel_selector.h"
 #include "base/file.h"
 #include "controlplane/apiserver/garbage_collector.h"
 #include "controlplane/apiserver/in_process_client.h"
@@ -82,7 +83,10 @@ Result<api::core::Node> MakeNode(const NodeOptions& options, api::meta::Time now
 struct Cluster::Impl {
   explicit Impl(const ClusterOptions& cluster_options)
       : options(cluster_options),
-        registry({.compatibility = options.compatibility, .seed = options.seed}) {}
+        registry({.compatibility = options.compatibility,
+                  .seed = options.seed,
+                  .selector_checker = api::validation::CelSelectorChecker(options.compatibility)}) {
+  }
 
   std::unique_ptr<Client> NewClient(const User& user) {
     return apiserver::MakeInProcessClient(registry, loop, user);
