@@ -1,5 +1,3 @@
-#include <array>
-#include <charconv>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -7,6 +5,7 @@
 #include "api/json/go_quote.h"
 #include "api/json/internal/base64.h"
 #include "api/json/internal/scan.h"
+#include "api/json/internal/values.h"
 #include "api/json/json.h"
 #include "api/meta/quantity.h"
 #include "api/meta/scalars.h"
@@ -16,6 +15,8 @@ namespace assay::api::json {
 namespace {
 
 using internal::Cursor;
+using internal::ParseInteger;
+using internal::ValueKind;
 using schema::FieldDescriptor;
 using schema::MessageDescriptor;
 using schema::Shape;
@@ -23,31 +24,6 @@ using schema::Type;
 
 // As sigs.k8s.io/json: more complaints than this are not collected.
 constexpr std::size_t kMaxStrictErrors = 100;
-
-std::string_view Trim(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  std::size_t first = text.find_first_not_of(kBlanks);
-  return first == std::string_view::npos
-             ? ""
-             : text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-// What Go's errors call a value that starts with this character.
-std::string_view ValueKind(char first) {
-  switch (first) {
-    case '{':
-      return "object";
-    case '[':
-      return "array";
-    case '"':
-      return "string";
-    case 't':
-    case 'f':
-      return "bool";
-    default:
-      return "number";
-  }
-}
 
 // The Go type of one value of a field.
 std::string GoElementType(const FieldDescriptor& field) {
@@ -73,13 +49,6 @@ std::string GoFieldType(const FieldDescriptor& field) {
     default:
       return GoElementType(field);
   }
-}
-
-// A JSON number that must be an integer of T.
-template <typename T>
-bool ParseInteger(std::string_view text, T& value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
 }
 
 void AppendName(std::string& path, std::string_view name) {
@@ -303,19 +272,19 @@ class Decoder {
       case Type::kMessage:
         return Message(field, value);
       case Type::kQuantity:
-        return QuantityValue(value);
+        return internal::ReadQuantity(in_, *static_cast<meta::Quantity*>(value));
       case Type::kTime:
-        return TimeValue<meta::Time>(value);
+        return internal::ReadTime(in_, *static_cast<meta::Time*>(value));
       case Type::kMicroTime:
-        return TimeValue<meta::MicroTime>(value);
+        return internal::ReadTime(in_, *static_cast<meta::MicroTime*>(value));
       case Type::kDuration:
-        return DurationValue(value);
+        return internal::ReadDuration(in_, *static_cast<meta::Duration*>(value));
       case Type::kIntOrString:
-        return IntOrStringValue(value);
+        return internal::ReadIntOrString(in_, *static_cast<meta::IntOrString*>(value));
       case Type::kRawExtension:
-        return RawValue(static_cast<meta::RawExtension*>(value)->json);
+        return internal::ReadRaw(in_, static_cast<meta::RawExtension*>(value)->json);
       case Type::kFieldsV1:
-        return RawValue(static_cast<meta::FieldsV1*>(value)->json);
+        return internal::ReadRaw(in_, static_cast<meta::FieldsV1*>(value)->json);
       default:
         break;
     }
@@ -390,86 +359,6 @@ class Decoder {
       return OkStatus();
     }
     value = *std::move(bytes);
-    return OkStatus();
-  }
-
-  // The following have an UnmarshalJSON of their own in Go, whose errors end the decoding.
-
-  Status QuantityValue(void* value) {
-    std::string_view raw = in_.Raw();
-    auto& quantity = *static_cast<meta::Quantity*>(value);
-    if (raw == "null") {
-      quantity = meta::Quantity();
-      return OkStatus();
-    }
-    // Also numbers: 1.5 is the quantity "1.5". Escapes are not looked at, as upstream.
-    if (raw.size() >= 2 && raw.front() == '"') {
-      raw = raw.substr(1, raw.size() - 2);
-    }
-    ASSAY_ASSIGN_OR_RETURN(quantity, meta::Quantity::Parse(Trim(raw)));
-    return OkStatus();
-  }
-
-  // A string for a type that Go decodes through a local string variable.
-  Result<std::string> StringValue() {
-    char first = in_.Peek();
-    if (first == '"') {
-      return in_.String();
-    }
-    in_.Raw();
-    return InvalidArgumentError("json: cannot unmarshal " + std::string(ValueKind(first)) +
-                                " into Go value of type string");
-  }
-
-  template <typename T>
-  Status TimeValue(void* value) {
-    if (in_.Peek() == 'n') {
-      in_.Raw();
-      *static_cast<T*>(value) = T();
-      return OkStatus();
-    }
-    ASSAY_ASSIGN_OR_RETURN(std::string text, StringValue());
-    ASSAY_ASSIGN_OR_RETURN(*static_cast<T*>(value), T::Parse(text));
-    return OkStatus();
-  }
-
-  Status DurationValue(void* value) {
-    std::string text;
-    if (in_.Peek() == 'n') {
-      in_.Raw();
-    } else {
-      ASSAY_ASSIGN_OR_RETURN(text, StringValue());
-    }
-    ASSAY_ASSIGN_OR_RETURN(*static_cast<meta::Duration*>(value), meta::Duration::Parse(text));
-    return OkStatus();
-  }
-
-  Status IntOrStringValue(void* value) {
-    auto& target = *static_cast<meta::IntOrString*>(value);
-    char first = in_.Peek();
-    if (first == '"') {
-      target = meta::IntOrString::Of(in_.String());
-      return OkStatus();
-    }
-    std::string_view raw = in_.Raw();
-    target = meta::IntOrString();
-    if (first == 'n') {
-      return OkStatus();
-    }
-    bool is_number = ValueKind(first) == "number";
-    if (!is_number || !ParseInteger(raw, target.int_value)) {
-      return InvalidArgumentError("json: cannot unmarshal " + std::string(ValueKind(first)) +
-                                  (is_number ? " " + std::string(raw) : "") +
-                                  " into Go value of type int32");
-    }
-    return OkStatus();
-  }
-
-  Status RawValue(std::string& json) {
-    std::string_view raw = in_.Raw();
-    if (raw != "null") {
-      json = raw;
-    }
     return OkStatus();
   }
 
