@@ -182,6 +182,11 @@ class Recorder : public ::testing::EmptyTestEventListener {
 
 // GoogleTest with our listener in the place of its printer.
 void RunAll(Recorder* recorder, const std::string& filter) {
+  // GoogleTest takes its own flags from here; ours are set below.
+  int argc = 1;
+  char name[] = "assay";
+  char* argv[] = {name, nullptr};
+  ::testing::InitGoogleTest(&argc, argv);
   ::testing::GTEST_FLAG(filter) = filter;
   ::testing::GTEST_FLAG(catch_exceptions) = true;
   ::testing::TestEventListeners& listeners = ::testing::UnitTest::GetInstance()->listeners();

@@ -55,8 +55,13 @@ void FaultInjector::Remove(Id id) {
 }
 
 void FaultInjector::Clear() {
-  std::lock_guard lock(mu_);
-  entries_.clear();
+  {
+    std::lock_guard lock(mu_);
+    entries_.clear();
+  }
+  if (on_clear_) {
+    on_clear_();
+  }
 }
 
 int FaultInjector::hits(Id id) const {

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "controlplane/apiserver/request_info.h"
 
@@ -26,7 +27,7 @@ struct Fault {
     kStatus,          // Answer with `code`, `reason`, `message`.
     kDropConnection,  // Close the connection without an answer; the request has no effect.
     kLoseAnswer,      // Carry the request out, then close the connection without an answer.
-    kHang,            // Never answer; the client's own time-out must end it.
+    kHang,            // Never answer: the client's own time-out ends it, or Clear().
   };
   struct Action {
     Kind kind = Kind::kStatus;
@@ -61,6 +62,7 @@ class FaultInjector {
 
   Id Add(Fault fault);
   void Remove(Id id);
+  // Removes all; the connections of requests that hang are closed.
   void Clear();
   // How many requests the fault has hit, also after it was used up; 0 for one that was removed.
   int hits(Id id) const;
@@ -68,6 +70,9 @@ class FaultInjector {
   // The action for this request, if any; counts it. Faults are tried in the order of Add.
   std::optional<Fault::Action> Take(const RequestInfo& info, const std::string& user,
                                     const std::string& user_agent);
+
+  // Called by Clear, after it: for the server, which holds the requests that hang. Set before use.
+  void SetOnClear(std::function<void()> on_clear) { on_clear_ = std::move(on_clear); }
 
  private:
   struct Entry {
@@ -78,6 +83,7 @@ class FaultInjector {
   mutable std::mutex mu_;
   std::map<Id, Entry> entries_;  // Guarded by mu_.
   Id next_ = 1;                  // Guarded by mu_.
+  std::function<void()> on_clear_;
 };
 
 }  // namespace assay::controlplane::apiserver

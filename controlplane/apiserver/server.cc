@@ -319,6 +319,14 @@ struct Server::Impl {
     }
   }
 
+  void DropHanging() {
+    std::lock_guard lock(mu);
+    for (auto& responder : hanging) {
+      responder->Drop();
+    }
+    hanging.clear();
+  }
+
   void Reply(const ApiCall& call, http::Responder& responder, Answer answer,
              bool injected = false) {
     Record(call, answer.code, injected);
@@ -351,6 +359,7 @@ Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions 
   http_options.client_ca_pem = authority.certificate_pem();
 
   auto impl = std::make_unique<Impl>(registry, options);
+  impl->faults.SetOnClear([raw = impl.get()] { raw->DropHanging(); });
   impl->ca_pem = authority.certificate_pem();
   impl->admin_token = impl->AddToken(
       {.name = "kubernetes-admin", .groups = {"system:masters", "system:authenticated"}});
@@ -367,13 +376,7 @@ Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions 
 Server::~Server() { Stop(); }
 
 void Server::Stop() {
-  {
-    std::lock_guard lock(impl_->mu);
-    for (auto& responder : impl_->hanging) {
-      responder->Drop();
-    }
-    impl_->hanging.clear();
-  }
+  impl_->DropHanging();
   impl_->server->Stop();
   impl_->watches.Stop();
 }

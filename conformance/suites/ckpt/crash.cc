@@ -66,7 +66,9 @@ TEST_F(Crash, InsidePrepareIsRepairedByPrepareOrUnprepare) {
   for (int point = 1; point <= kPoints; ++point) {
     const ResourceClaim claim = Allocated(devices);
     const KillAtFileEvent killer({lab().directories().cdi, lab().data_directory()});
-    auto prepare = driver().service().StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
+    // Of its own, since the driver's go with the driver.
+    const auto connection = driver().NewConnection();
+    auto prepare = connection->StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
     const bool killed = killer.Run(point, driver().process().pid());
     (void)prepare->Wait().ok();
     if (killed) {
