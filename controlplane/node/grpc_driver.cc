@@ -2,14 +2,17 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "api/kubelet/dra_health_v1.pb.h"
@@ -21,10 +24,10 @@ namespace {
 
 namespace dra = k8s::io::kubelet::pkg::apis::dra::v1;
 
-// gRPC's C++ API tells a change of state only through a completion queue whose watch cannot be
-// cancelled, so the state is looked at instead.
-constexpr Duration kStatePollInterval = std::chrono::milliseconds(100);
-constexpr Duration kConnectPollInterval = std::chrono::milliseconds(5);
+// At least how often a connection is looked at that is kept, or waited for. The longer one is also
+// how long the end of the last connection may take.
+constexpr Duration kKeepInterval = std::chrono::milliseconds(100);
+constexpr Duration kConnectInterval = std::chrono::milliseconds(10);
 
 Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) {
@@ -151,43 +154,114 @@ class StreamReactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   std::function<void(Status)> on_end_;
 };
 
-// A repeated look at the connection. The timer is owned by whoever holds this.
-class Poll : public DriverCall {
+// Watches channels' connectivity. gRPC works on a connection only while somebody polls for it: a
+// call under way does, else this thread's queue (else gRPC itself, every 5 s). A watch of that
+// queue cannot be cancelled, so each has a short deadline and is made anew.
+class ConnectivityPoller {
  public:
-  Poll(EventLoop& loop, Duration interval, std::function<bool()> look)
-      : loop_(&loop),
-        interval_(interval),
-        look_(std::make_shared<std::function<bool()>>(std::move(look))) {
-    Arm();
-  }
-  ~Poll() override {
-    if (timer_ != EventLoop::kNoTimer) {
-      loop_->CancelTimer(timer_);
+  // The process's one, which lives as long as somebody holds it.
+  static std::shared_ptr<ConnectivityPoller> Get() {
+    static std::mutex mu;
+    static std::weak_ptr<ConnectivityPoller> shared;
+    const std::lock_guard<std::mutex> lock(mu);
+    std::shared_ptr<ConnectivityPoller> poller = shared.lock();
+    if (!poller) {
+      poller = std::make_shared<ConnectivityPoller>();
+      shared = poller;
     }
+    return poller;
+  }
+
+  ConnectivityPoller() : thread_([this] { Run(); }) {}
+  ~ConnectivityPoller() {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      stopping_ = true;
+      queue_.Shutdown();
+    }
+    thread_.join();
+  }
+
+  // Calls `on_state` on this thread with the state of now and of whenever it may have changed, at
+  // least every `interval`, until `active` is false.
+  void Watch(std::shared_ptr<grpc::Channel> channel, Duration interval,
+             std::shared_ptr<std::atomic<bool>> active, std::function<void(bool)> on_state) {
+    Arm(new Entry{std::move(channel), interval, std::move(active), std::move(on_state)});
   }
 
  private:
-  void Arm() {
-    timer_ = loop_->RunAfter(interval_, [this, alive = std::weak_ptr<bool>(alive_)] {
-      timer_ = EventLoop::kNoTimer;
-      const auto look = look_;
-      if ((*look)() && !alive.expired()) {
-        Arm();
-      }
-    });
+  struct Entry {
+    std::shared_ptr<grpc::Channel> channel;
+    Duration interval;
+    std::shared_ptr<std::atomic<bool>> active;  // Shared with who watches.
+    std::function<void(bool)> on_state;
+  };
+
+  // Takes `entry` over; the queue holds it as a bare pointer.
+  void Arm(Entry* entry) {
+    const grpc_connectivity_state state = entry->channel->GetState(/*try_to_connect=*/true);
+    if (*entry->active) {
+      entry->on_state(state == GRPC_CHANNEL_READY);
+    }
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (stopping_ || !*entry->active) {
+      delete entry;
+      return;
+    }
+    entry->channel->NotifyOnStateChange(
+        state,
+        std::chrono::system_clock::now() +
+            std::chrono::duration_cast<std::chrono::system_clock::duration>(entry->interval),
+        &queue_, entry);
   }
 
-  EventLoop* loop_;
-  Duration interval_;
-  // Shared with a look under way, which may destroy this.
-  std::shared_ptr<std::function<bool()>> look_;
-  EventLoop::TimerId timer_ = EventLoop::kNoTimer;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  void Run() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+      Arm(static_cast<Entry*>(tag));
+    }
+  }
+
+  std::mutex mu_;
+  bool stopping_ = false;  // Guarded by mu_.
+  grpc::CompletionQueue queue_;
+  std::jthread thread_;
 };
 
-bool IsConnected(grpc::Channel& channel) {
-  return channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
-}
+// A watch, or a wait for a connection. `on_state` runs on the loop.
+class ConnectionWatch : public DriverCall {
+ public:
+  ConnectionWatch(EventLoop& loop, std::shared_ptr<Poster> poster,
+                  std::shared_ptr<ConnectivityPoller> poller,
+                  std::shared_ptr<grpc::Channel> channel, Duration interval,
+                  std::function<void(bool connected)> on_state)
+      : loop_(&loop), poller_(std::move(poller)) {
+    poller_->Watch(std::move(channel), interval, active_,
+                   [poster = std::move(poster), active = active_,
+                    on_state = std::move(on_state)](bool connected) {
+                     poster->Post([active, on_state, connected] {
+                       if (*active) {
+                         on_state(connected);
+                       }
+                     });
+                   });
+  }
+  ~ConnectionWatch() override {
+    *active_ = false;
+    loop_->CancelTimer(timer_);
+  }
+
+  void SetTimeout(Duration timeout, EventLoop::Task task) {
+    timer_ = loop_->RunAfter(timeout, std::move(task));
+  }
+
+ private:
+  EventLoop* loop_;
+  std::shared_ptr<ConnectivityPoller> poller_;
+  std::shared_ptr<std::atomic<bool>> active_ = std::make_shared<std::atomic<bool>>(true);
+  EventLoop::TimerId timer_ = EventLoop::kNoTimer;
+};
 
 void SetClaims(const std::vector<ClaimReference>& claims,
                google::protobuf::RepeatedPtrField<dra::Claim>& out) {
@@ -241,14 +315,17 @@ std::string DraMethod(DraVersion version, std::string_view method) {
 class GrpcDriverConnection : public DriverConnection {
  public:
   GrpcDriverConnection(EventLoop& loop, const std::string& socket_path)
-      : loop_(&loop), socket_path_(socket_path), poster_(std::make_shared<Poster>(loop)) {
+      : loop_(&loop),
+        socket_path_(socket_path),
+        poster_(std::make_shared<Poster>(loop)),
+        poller_(ConnectivityPoller::Get()) {
     grpc::ChannelArguments arguments;
     // A connection of its own, as a restarted kubelet has, even to a socket that others use.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
     // The peer is on this machine: it is back as soon as it listens.
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
     channel_ = grpc::CreateCustomChannel("unix:" + socket_path, grpc::InsecureChannelCredentials(),
                                          arguments);
@@ -258,33 +335,32 @@ class GrpcDriverConnection : public DriverConnection {
   const std::string& socket_path() const override { return socket_path_; }
 
   void KeepConnected(std::function<void(bool)> on_change) override {
-    channel_->GetState(/*try_to_connect=*/true);
-    keep_connected_ = std::make_unique<Poll>(
-        *loop_, kStatePollInterval,
-        [channel = channel_, before = false, on_change = std::move(on_change)]() mutable {
-          const bool connected = IsConnected(*channel);
-          if (std::exchange(before, connected) != connected) {
+    keep_connected_ = std::make_unique<ConnectionWatch>(
+        *loop_, poster_, poller_, channel_, kKeepInterval,
+        [before = std::make_shared<bool>(false), on_change = std::move(on_change)](bool connected) {
+          if (std::exchange(*before, connected) != connected) {
             on_change(connected);
           }
-          return true;
         });
   }
 
   Call WaitUntilConnected(Duration timeout, std::function<void(Status)> done) override {
-    const MonotonicTime deadline = loop_->clock().Monotonic() + timeout;
-    return std::make_unique<Poll>(*loop_, kConnectPollInterval,
-                                  [this_loop = loop_, channel = channel_, path = socket_path_,
-                                   deadline, done = std::move(done)] {
-                                    if (IsConnected(*channel)) {
-                                      done(OkStatus());
-                                      return false;
-                                    }
-                                    if (this_loop->clock().Monotonic() >= deadline) {
-                                      done(DeadlineExceededError("no connection to " + path));
-                                      return false;
-                                    }
-                                    return true;
-                                  });
+    auto finish = [done = std::move(done),
+                   finished = std::make_shared<bool>(false)](Status status) {
+      if (!std::exchange(*finished, true)) {
+        done(std::move(status));
+      }
+    };
+    auto watch = std::make_unique<ConnectionWatch>(*loop_, poster_, poller_, channel_,
+                                                   kConnectInterval, [finish](bool connected) {
+                                                     if (connected) {
+                                                       finish(OkStatus());
+                                                     }
+                                                   });
+    watch->SetTimeout(timeout, [finish, path = socket_path_] {
+      finish(DeadlineExceededError("no connection to " + path));
+    });
+    return watch;
   }
 
   Call GetInfo(Duration timeout, Callback<PluginInfo> done) override {
@@ -415,8 +491,9 @@ class GrpcDriverConnection : public DriverConnection {
 
   EventLoop* loop_;
   std::string socket_path_;
-  std::shared_ptr<Poster> poster_;
-  std::shared_ptr<grpc::Channel> channel_;
+  std::shared_ptr<Poster> poster_;              // Shared with calls under way.
+  std::shared_ptr<ConnectivityPoller> poller_;  // Shared with all connections.
+  std::shared_ptr<grpc::Channel> channel_;      // Shared with calls under way.
   Call keep_connected_;
 };
 

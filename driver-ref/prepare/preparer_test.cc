@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -307,12 +308,12 @@ TEST_F(PreparerTest, AnUnprepareOvertakesNothingAndIsNotUndone) {
   const ClaimReference claim = Allocate("a", {"gpu-0"});
   std::promise<void> reading;
   std::promise<void> go_on;
-  std::once_flag once;
+  std::atomic<bool> first = true;
   on_get_ = [&] {
-    std::call_once(once, [&] {
+    if (first.exchange(false)) {
       reading.set_value();
       go_on.get_future().wait();
-    });
+    }
   };
   auto prepare = std::async(std::launch::async, [&] { return Prepare(claim); });
   reading.get_future().wait();
@@ -331,12 +332,12 @@ TEST_F(PreparerTest, ClaimsDoNotWaitForEachOther) {
   const ClaimReference quick = Allocate("quick", {"gpu-1"});
   std::promise<void> reading;
   std::promise<void> go_on;
-  std::once_flag once;
+  std::atomic<bool> first = true;
   on_get_ = [&] {
-    std::call_once(once, [&] {
+    if (first.exchange(false)) {
       reading.set_value();
       go_on.get_future().wait();
-    });
+    }
   };
   auto prepare = std::async(std::launch::async, [&] { return Prepare(slow); });
   reading.get_future().wait();
