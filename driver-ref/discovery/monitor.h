@@ -1,7 +1,7 @@
 // Monitor: keeps the picture of the hardware fresh, on threads of its own, so that nobody else
 // waits for the hardware longer than he wants to.
 //
-// It looks once a second, at once after an XID, and when asked.
+// It looks twice a second, at once after an XID, and when asked.
 //
 // Thread-safe.
 #ifndef ASSAY_DRIVER_REF_DISCOVERY_MONITOR_H_
@@ -37,7 +37,7 @@ struct Picture {
 class Monitor {
  public:
   struct Options {
-    Duration interval = std::chrono::seconds(1);
+    Duration interval = std::chrono::milliseconds(500);
   };
 
   // `backend` outlives this.

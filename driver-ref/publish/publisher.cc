@@ -17,7 +17,7 @@ using api::client::Task;
 using api::resource::Device;
 using api::resource::ResourceSlice;
 
-constexpr Duration kMinInterval = std::chrono::seconds(1);
+constexpr Duration kMinInterval = std::chrono::milliseconds(500);
 // Lets a burst of changes become one write.
 constexpr Duration kSettle = std::chrono::milliseconds(100);
 constexpr Duration kMinBackoff = std::chrono::seconds(1);

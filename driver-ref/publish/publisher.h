@@ -2,7 +2,7 @@
 // devices, brings back what others delete, reverts what others change, takes over or removes what
 // an earlier run left.
 //
-// A sync lists the slices and makes the writes of a SlicePlan, at most once a second. Errors are
+// A sync lists the slices and makes the writes of a SlicePlan, at most twice a second. Errors are
 // retried after 1 s, doubling up to 30 s; what the API server calls invalid is tried again only
 // when the devices or the slices change.
 //
