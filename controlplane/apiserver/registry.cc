@@ -57,6 +57,32 @@ meta::Status PlainError(std::string message) {
   return status;
 }
 
+// `wanted` with the version of `current`, if what it says of UID and version permits to replace
+// that.
+ApiResult<api::Object> WithVersionOf(const api::Object& current, const api::Object& wanted) {
+  const api::Kind& kind = current.kind();
+  const meta::ObjectMeta& old = current.metadata();
+  Draft draft = Draft::CopyOf(wanted);
+  meta::ObjectMeta& metadata = draft.metadata();
+  if (!metadata.uid.empty() && metadata.uid != old.uid) {
+    return meta::Conflict(ResourceOf(kind), old.name,
+                          "Precondition failed: UID in precondition: " + metadata.uid +
+                              ", UID in object meta: " + old.uid);
+  }
+  bool conditional = !metadata.resource_version.empty() && metadata.resource_version != "0";
+  if (conditional && metadata.resource_version != old.resource_version) {
+    return meta::Conflict(ResourceOf(kind), old.name, kModified);
+  }
+  if (!conditional && !validation::StrategyFor(kind).AllowsUnconditionalUpdate()) {
+    return InvalidStatus(
+        kind, old.name,
+        {validation::Invalid(validation::FieldPath("metadata").Child("resourceVersion"),
+                             std::int64_t{0}, "must be specified for an update")});
+  }
+  metadata.resource_version = old.resource_version;
+  return std::move(draft).Freeze();
+}
+
 bool IsNamespace(const api::Kind& kind) { return &kind == &api::KindOf<api::core::Namespace>(); }
 
 // `updated` with the times of `current`'s managedFields, where these differ in nothing else: a
@@ -286,35 +312,13 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
                                                RequestContext& context) {
   const api::Kind& kind = *options.kind;
   const meta::GroupResource resource = ResourceOf(kind);
-  const validation::Strategy& strategy = validation::StrategyFor(kind);
   for (int attempt = 0; attempt < kMaxWriteAttempts; ++attempt) {
     VersionPtr current = store_.Get(kind, options.key);
     if (current == nullptr) {
       return meta::NotFound(resource, options.key.name);
     }
-    const meta::ObjectMeta& old = current->object().metadata();
     ASSAY_API_ASSIGN_OR_RETURN(api::Object wanted, change(current));
-
-    Draft draft = Draft::CopyOf(wanted);
-    meta::ObjectMeta& metadata = draft.metadata();
-    if (!metadata.uid.empty() && metadata.uid != old.uid) {
-      return meta::Conflict(resource, options.key.name,
-                            "Precondition failed: UID in precondition: " + metadata.uid +
-                                ", UID in object meta: " + old.uid);
-    }
-    bool conditional = !metadata.resource_version.empty() && metadata.resource_version != "0";
-    if (conditional && metadata.resource_version != old.resource_version) {
-      return meta::Conflict(resource, options.key.name, kModified);
-    }
-    if (!conditional && !strategy.AllowsUnconditionalUpdate()) {
-      return InvalidStatus(
-          kind, options.key.name,
-          {validation::Invalid(validation::FieldPath("metadata").Child("resourceVersion"),
-                               std::int64_t{0}, "must be specified for an update")});
-    }
-    metadata.resource_version = old.resource_version;
-    wanted = std::move(draft).Freeze();
-
+    ASSAY_API_ASSIGN_OR_RETURN(wanted, WithVersionOf(current->object(), wanted));
     ASSAY_API_RETURN_IF_ERROR(
         RestrictNodeUpdate(context.user, wanted, current->object(), options.subresource));
     // A binding has checks of its own; the strategy of pods would not let spec.nodeName change, nor
