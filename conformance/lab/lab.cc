@@ -252,9 +252,17 @@ Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options)
   const std::string instance = options.instance.empty() ? NewUid() : options.instance;
   const Variables variables = VariablesFor(instance);
   ProcessOptions process{.argv = {}, .env = InheritedEnvironment()};
-  ASSAY_ASSIGN_OR_RETURN(process.argv, Expand(profile.start, variables));
+  Result<std::vector<std::string>> argv = Expand(profile.start, variables);
+  if (!argv.ok()) {
+    return argv.status().WithContext(profile.file.string() + ": start.command");
+  }
+  process.argv = *std::move(argv);
   for (const auto& [key, value] : profile.env) {
-    ASSAY_ASSIGN_OR_RETURN(process.env[key], Expand(value, variables));
+    Result<std::string> expanded = Expand(value, variables);
+    if (!expanded.ok()) {
+      return expanded.status().WithContext(profile.file.string() + ": start.env." + key);
+    }
+    process.env[key] = *std::move(expanded);
   }
   for (const auto& [key, value] : options.env) {
     process.env[key] = value;

@@ -122,7 +122,7 @@ std::string TextReport(const RuleSet& rules, const RunResult& result, TextReport
   out.append("\n");
   AppendTable(rules, result, out);
   for (const auto& [verdict, title] :
-       {std::pair{Verdict::kNotDecidable, "Not decidable here (a hook is missing):"},
+       {std::pair{Verdict::kNotDecidable, "Not decidable here:"},
         std::pair{Verdict::kNotApplicable, "Not applicable (the feature is not declared):"},
         std::pair{Verdict::kNotSelected, "Not selected in this run:"},
         std::pair{Verdict::kUntested, "No test decides these rules yet:"}}) {

@@ -9,9 +9,11 @@
 namespace assay::conformance {
 namespace {
 
-// GoogleTest's way to end a test from anywhere: what it was told before is what counts.
+// GoogleTest's way to end a test from anywhere. The part is recorded first: one that is fatal or a
+// skip also keeps the body from running where SetUp was left.
 [[noreturn]] void LeaveTest(::testing::TestPartResult::Type type, const char* file, int line,
                             const std::string& message) {
+  GTEST_MESSAGE_AT_(file, line, message.c_str(), type);
   throw ::testing::AssertionException(::testing::TestPartResult(type, file, line, message.c_str()));
 }
 
@@ -75,10 +77,11 @@ void Harness(const Status& status) {
 }
 
 void FailureRecorder::operator=(const ::testing::Message& message) const {
-  ADD_FAILURE_AT(file_, line_) << message;
   if (fatal_) {
     LeaveTest(::testing::TestPartResult::kFatalFailure, file_, line_, message.GetString());
   }
+  GTEST_MESSAGE_AT_(file_, line_, message.GetString().c_str(),
+                    ::testing::TestPartResult::kNonFatalFailure);
 }
 
 Lab& Case::lab() { return *internal::CurrentCase().lab; }

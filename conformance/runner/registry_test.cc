@@ -43,11 +43,10 @@ TEST(SelectCasesTest, RefusesWhatSelectsNothing) {
 }
 
 TEST(RulesDecidedByTest, NamesTheCasesOfEachRule) {
-  EXPECT_THAT(RulesDecidedBy(Cases()),
-              ElementsAre(Pair("PREP-01", ElementsAre("Prepare.Twice")),
-                          Pair("PREP-02", ElementsAre("Prepare.Twice")),
-                          Pair("PREP-03", ElementsAre("Prepare.Once")),
-                          Pair("REG-01", ElementsAre("Sockets.Listen"))));
+  EXPECT_THAT(RulesDecidedBy(Cases()), ElementsAre(Pair("PREP-01", ElementsAre("Prepare.Twice")),
+                                                   Pair("PREP-02", ElementsAre("Prepare.Twice")),
+                                                   Pair("PREP-03", ElementsAre("Prepare.Once")),
+                                                   Pair("REG-01", ElementsAre("Sockets.Listen"))));
 }
 
 // The tests of this very program decide no rules.

@@ -108,10 +108,6 @@ class Recorder : public ::testing::EmptyTestEventListener {
   void OnTestPartResult(const ::testing::TestPartResult& part) override {
     if (part.failed()) {
       std::string message = part.message();
-      // What ADD_FAILURE puts in front of the sentence.
-      if (message.starts_with("Failed\n")) {
-        message.erase(0, 7);
-      }
       while (message.ends_with('\n')) {
         message.pop_back();
       }
