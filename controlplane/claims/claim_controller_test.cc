@@ -9,6 +9,7 @@
 
 #include "api/core/types.h"
 #include "api/resource/types.h"
+#include "api/scheduling/types.h"
 #include "base/testing/status_matchers.h"
 #include "controlplane/claims/generated_name.h"
 #include "controlplane/claims/pod_claims.h"
@@ -300,6 +301,58 @@ TEST_F(ClaimControllerTest, ExtendedResourceClaimIsReleasedWithItsPod) {
   SetPhase("a", "Failed");
   cluster_.Settle();
   EXPECT_FALSE(GetClaim("extended").status.allocation);
+}
+
+TEST(ClaimControllerGroupTest, GroupsClaimServesItsPods) {
+  api::Compatibility compatibility;
+  ASSERT_THAT(compatibility.Set("GenericWorkload", true), IsOk());
+  ASSERT_THAT(compatibility.Set("DRAWorkloadResourceClaims", true), IsOk());
+  VirtualCluster cluster(compatibility);
+  ClaimController controller(cluster.client(), cluster.compatibility());
+  controller.Start();
+  ASSERT_THAT(cluster->Create(MakeTemplate("one")), IsOk());
+  api::scheduling::PodGroup group;
+  group.metadata.namespace_ = "default";
+  group.metadata.name = "g";
+  group.spec.scheduling_policy.basic.emplace();
+  group.spec.resource_claims.resize(1);
+  group.spec.resource_claims[0].name = "gpu";
+  group.spec.resource_claims[0].resource_claim_template_name = "one";
+  ASSAY_ASSERT_OK_AND_ASSIGN(group, cluster->Create(group));
+  cluster.Settle();
+  std::vector<ResourceClaim> claims = *cluster->List<ResourceClaim>();
+  ASSERT_EQ(claims.size(), 1u);
+  EXPECT_THAT(claims[0].metadata.name, StartsWith("g-gpu-"));
+  EXPECT_EQ(claims[0].metadata.owner_references.at(0).kind, "PodGroup");
+  EXPECT_EQ(claims[0].metadata.owner_references.at(0).api_version, "scheduling.k8s.io/v1alpha2");
+
+  // A pod with the same entry gets no claim of its own.
+  Pod member = MakePod("a", {"one"});
+  member.spec.scheduling_group.emplace();
+  member.spec.scheduling_group->pod_group_name = "g";
+  ASSERT_THAT(cluster->Create(member), IsOk());
+  cluster.Settle();
+  EXPECT_EQ(cluster->List<ResourceClaim>()->size(), 1u);
+  ASSAY_ASSERT_OK_AND_ASSIGN(member, cluster->Get<Pod>("default", "a"));
+  EXPECT_EQ(member.status.resource_claim_statuses.at(0).resource_claim_name,
+            claims[0].metadata.name);
+
+  // Its reservation goes with the group.
+  ResourceClaim claim = claims[0];
+  claim.metadata.finalizers = {kFinalizer};
+  ASSAY_ASSERT_OK_AND_ASSIGN(claim, cluster->Update(claim));
+  claim.status.allocation = MakeAllocation("node-1");
+  claim.status.reserved_for.resize(1);
+  claim.status.reserved_for[0].api_group = "scheduling.k8s.io";
+  claim.status.reserved_for[0].resource = "podgroups";
+  claim.status.reserved_for[0].name = "g";
+  claim.status.reserved_for[0].uid = group.metadata.uid;
+  ASSERT_THAT(cluster->UpdateStatus(claim), IsOk());
+  cluster.Settle();
+  EXPECT_TRUE(cluster->Get<ResourceClaim>("default", claim.metadata.name)->status.allocation);
+  ASSERT_THAT(cluster->Delete<api::scheduling::PodGroup>({"default", "g"}), IsOk());
+  cluster.Settle();
+  EXPECT_FALSE(cluster->Get<ResourceClaim>("default", claim.metadata.name)->status.allocation);
 }
 
 TEST(GeneratedNameTest, CutsBothPartsInProportion) {
