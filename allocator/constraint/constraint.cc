@@ -111,4 +111,23 @@ bool Constraint::Add(const api::resource::Device& device, std::string_view drive
 
 void Constraint::RemoveLast() { stack_.pop_back(); }
 
+std::string Constraint::TextOf(const Item& item) {
+  return item.kind + std::to_string(item.number) + std::string(item.text);
+}
+
+std::optional<std::string> Constraint::ValueOf(const api::resource::Device& device,
+                                               std::string_view driver) const {
+  const DeviceAttribute* attribute = FindAttribute(device, driver, attribute_);
+  if (attribute == nullptr) {
+    return std::nullopt;
+  }
+  const Items items = ItemsOf(*attribute);
+  return items.empty() ? std::nullopt : std::optional(TextOf(items[0]));
+}
+
+std::optional<std::string> Constraint::AgreedValue() const {
+  return stack_.empty() || stack_.back().empty() ? std::nullopt
+                                                 : std::optional(TextOf(stack_.back()[0]));
+}
+
 }  // namespace assay::allocator::constraint

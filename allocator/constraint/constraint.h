@@ -12,6 +12,9 @@
 #ifndef ASSAY_ALLOCATOR_CONSTRAINT_CONSTRAINT_H_
 #define ASSAY_ALLOCATOR_CONSTRAINT_CONSTRAINT_H_
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +41,13 @@ class Constraint {
   // Gives up the device that was added last.
   void RemoveLast();
 
+  // For looking ahead: whether devices must agree on one value each (matchAttribute, without
+  // lists); the value of a device, and the one agreed on so far. Null: none.
+  bool NeedsOneValue() const { return !distinct_ && !lists_; }
+  std::optional<std::string> ValueOf(const api::resource::Device& device,
+                                     std::string_view driver) const;
+  std::optional<std::string> AgreedValue() const;
+
  private:
   // One value of an attribute: its kind and text, or number.
   struct Item {
@@ -48,6 +58,7 @@ class Constraint {
   };
   using Items = std::vector<Item>;
 
+  static std::string TextOf(const Item& item);
   Items ItemsOf(const api::resource::DeviceAttribute& attribute) const;
 
   const api::resource::DeviceConstraint& constraint_;

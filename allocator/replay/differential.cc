@@ -34,9 +34,9 @@ std::vector<std::string> ReadLines(const std::filesystem::path& path) {
   return lines;
 }
 
-// Our answers to a case.
-std::vector<std::string> Answer(const std::vector<std::string>& lines) {
-  Replay replay;
+// Our answers to a case; with or without looking ahead from the first step on.
+std::vector<std::string> Answer(const std::vector<std::string>& lines, bool look_ahead) {
+  Replay replay({}, look_ahead ? 0 : 1'000'000);
   std::vector<std::string> answers;
   for (const std::string& line : lines) {
     const auto answer = replay.Take(line);
@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
   std::uint64_t different = 0;
   for (std::uint64_t i = 0; i < cases; ++i) {
     bool shown = false;
-    for (const std::string& ours : Answer(inputs[i])) {
+    for (const std::string& ours : Answer(inputs[i], i % 2 == 1)) {
       ++claims;
       allocated += ours.find("\"allocation\"") != std::string::npos ? 1 : 0;
       const std::string their = next < theirs.size() ? theirs[next] : "{}";

@@ -51,7 +51,8 @@ std::string Quoted(std::string_view text) {
 }  // namespace
 
 struct Replay::Impl {
-  explicit Impl(const Features& f) : features(f), inventory({.features = f}) {
+  Impl(const Features& f, std::uint64_t patience) : features(f), inventory({.features = f}) {
+    options.patience = patience;
     options.new_share_id = [] { return std::string("share"); };
     options.max_steps = 20'000'000;
   }
@@ -88,13 +89,14 @@ struct Replay::Impl {
   std::vector<api::core::Node> nodes;
 };
 
-Replay::Replay(const Features& features) : impl_(std::make_unique<Impl>(features)) {}
+Replay::Replay(const Features& features, std::uint64_t patience)
+    : impl_(std::make_unique<Impl>(features, patience)) {}
 Replay::~Replay() = default;
 
 Result<std::optional<std::string>> Replay::Take(std::string_view line) {
   ASSAY_ASSIGN_OR_RETURN(const api::json::TypeMeta type, api::json::PeekTypeMeta(line));
   if (type.kind == "Reset") {
-    impl_ = std::make_unique<Impl>(impl_->features);
+    impl_ = std::make_unique<Impl>(impl_->features, impl_->options.patience);
   } else if (type.kind == "Node") {
     ASSAY_ASSIGN_OR_RETURN(auto node, api::json::DecodeAs<api::core::Node>(line));
     impl_->nodes.push_back(std::move(node));

@@ -10,6 +10,7 @@
 #ifndef ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
 #define ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +23,8 @@ namespace assay::allocator::replay {
 
 class Replay {
  public:
-  explicit Replay(const Features& features = {});
+  // `patience`: AllocateOptions::patience.
+  explicit Replay(const Features& features = {}, std::uint64_t patience = 256);
   ~Replay();
 
   // Takes one line. The answer, if the line is a claim to allocate:

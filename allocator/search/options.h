@@ -18,6 +18,8 @@ struct AllocateOptions {
   // Steps (candidate devices tried) after which the search gives up with kResourceExhausted,
   // "gave up after N steps". 0: no limit.
   std::uint64_t max_steps = 50'000'000;
+  // Steps after which the search looks ahead before each further one. Changes no answer.
+  std::uint64_t patience = 256;
 };
 
 }  // namespace assay::allocator

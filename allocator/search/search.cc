@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -88,8 +90,6 @@ class Searcher {
 
  private:
   static constexpr std::uint8_t kUnknown = 2;
-  // Steps after which the search looks ahead before it goes deeper.
-  static constexpr std::uint64_t kPatience = 256;
   static constexpr std::uint64_t kCancelCheckSteps = 4096;
 
   Result<std::optional<std::vector<AllocationResult>>> NoFit() const {
@@ -295,9 +295,6 @@ class Searcher {
       // An earlier claim may choose otherwise.
       return outcome == Outcome::kTooManyResults ? Outcome::kNo : outcome;
     }
-    if (steps_ > kPatience && !RemainingHaveDevices(claim, request)) {
-      return Outcome::kNo;
-    }
     std::vector<Prepared>& alternatives = state.requests[request];
     if (alternatives.front().request.parent.empty()) {
       return NextDevice(claim, request, 0, 0, 0);
@@ -337,6 +334,10 @@ class Searcher {
     if (state.results.size() + prepared.num_devices - number >
         static_cast<std::size_t>(kMaxResults)) {
       return Outcome::kTooManyResults;
+    }
+    if (steps_ > input_.options.patience &&
+        !CanStillSucceed(claim, request, alternative, number, first)) {
+      return Outcome::kNo;
     }
     if (all) {
       const std::uint32_t candidate = prepared.all_devices[number];
@@ -547,35 +548,104 @@ class Searcher {
 
   // ---- looking ahead ----
 
-  // Whether the requests from here on can each have devices of their own, constraints and counters
-  // aside: a bipartite matching. Only for requests that have no alternatives; selectors that fail,
-  // and devices that can be shared, count as fitting.
-  bool RemainingHaveDevices(std::size_t claim, std::size_t request) {
-    std::vector<std::vector<std::uint32_t>> wishes;
-    for (; claim < claims_.size(); ++claim, request = 0) {
-      for (; request < claims_[claim].requests.size(); ++request) {
-        Prepared& prepared = claims_[claim].requests[request].front();
-        if (claims_[claim].requests[request].size() > 1 || prepared.request.admin_access) {
+  // A device that is still to be found, and those that could be it.
+  struct Wish {
+    const Request* request;
+    std::size_t claim;
+    std::vector<std::uint32_t> fitting;
+  };
+
+  // Whether what is still to be found can be there at all: a device of its own for each, for each
+  // matchAttribute one value that all can agree on, and counters for the least of each. Necessary,
+  // not sufficient; requests with alternatives, admin access or devices that can be shared are left
+  // out. The request `request` still needs devices from number `number` on, from candidate `first`
+  // on.
+  bool CanStillSucceed(std::size_t claim, std::size_t request, std::size_t alternative,
+                       std::size_t number, std::uint32_t first) {
+    std::vector<Wish> wishes;
+    for (std::size_t c = claim; c < claims_.size(); ++c) {
+      ClaimState& state = claims_[c];
+      for (std::size_t r = c == claim ? request : 0; r < state.requests.size(); ++r) {
+        const bool current = c == claim && r == request;
+        if (!current && state.requests[r].size() > 1) {
           continue;
         }
-        std::vector<std::uint32_t> fitting;
-        bool unlimited = false;
-        for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
-          if (InUse(claims_[claim], prepared, i)) {
-            continue;
-          }
-          const Result<bool> matches = Matches(prepared, i);
-          unlimited = unlimited || !matches.ok();
-          if (matches.ok() && *matches) {
-            fitting.push_back(i);
-            unlimited = unlimited || candidates_[i].device->device->shareable;
-          }
-        }
-        for (std::size_t i = 0; !unlimited && i < prepared.num_devices; ++i) {
-          wishes.push_back(fitting);
+        Prepared& prepared = state.requests[r][current ? alternative : 0];
+        AddWishes(state, c, prepared, current ? number : 0, current ? first : 0, wishes);
+      }
+    }
+    if (!AllGranted(wishes)) {
+      return false;
+    }
+    for (const constraint::Constraint& constraint : claims_[claim].constraints) {
+      if (constraint.NeedsOneValue() && !SomeValueServes(constraint, claim, wishes)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void AddWishes(const ClaimState& state, std::size_t claim, Prepared& prepared, std::size_t number,
+                 std::uint32_t first, std::vector<Wish>& wishes) {
+    const Request& request = prepared.request;
+    if (request.admin_access || request.all() || number >= prepared.num_devices) {
+      return;
+    }
+    Wish wish{&request, claim, {}};
+    for (std::uint32_t i = first; i < candidates_.size(); ++i) {
+      const NodeDevice& device = *candidates_[i].device;
+      if (InUse(state, prepared, i) || (input_.features.device_taints &&
+                                        TaintsPrevent(*device.device->api, *request.tolerations))) {
+        continue;
+      }
+      const Result<bool> matches = Matches(prepared, i);
+      if (!matches.ok() || (*matches && device.device->shareable)) {
+        return;
+      }
+      if (*matches) {
+        wish.fitting.push_back(i);
+      }
+    }
+    wishes.insert(wishes.end(), prepared.num_devices - number, wish);
+  }
+
+  bool SomeValueServes(const constraint::Constraint& constraint, std::size_t claim,
+                       const std::vector<Wish>& wishes) {
+    const auto concerned = [&](const Wish& wish) {
+      return wish.claim == claim &&
+             constraint.Concerns(wish.request->base_name(), wish.request->subrequest());
+    };
+    const auto value_of = [&](std::uint32_t candidate) {
+      const Candidate& place = candidates_[candidate];
+      return constraint.ValueOf(*place.device->device->api, place.pool->driver);
+    };
+    const auto any = std::find_if(wishes.begin(), wishes.end(), concerned);
+    if (any == wishes.end()) {
+      return true;
+    }
+    std::set<std::string> values;
+    if (const std::optional<std::string> agreed = constraint.AgreedValue(); agreed.has_value()) {
+      values.insert(*agreed);
+    } else {
+      for (std::uint32_t candidate : any->fitting) {
+        if (const std::optional<std::string> value = value_of(candidate); value.has_value()) {
+          values.insert(*value);
         }
       }
     }
+    return std::any_of(values.begin(), values.end(), [&](const std::string& value) {
+      std::vector<Wish> narrowed = wishes;
+      for (Wish& wish : narrowed) {
+        if (concerned(wish)) {
+          std::erase_if(wish.fitting,
+                        [&](std::uint32_t candidate) { return value_of(candidate) != value; });
+        }
+      }
+      return AllGranted(narrowed);
+    });
+  }
+
+  bool AllGranted(const std::vector<Wish>& wishes) const {
     std::vector<std::int32_t> owner(candidates_.size(), -1);
     for (std::size_t i = 0; i < wishes.size(); ++i) {
       std::vector<bool> seen(candidates_.size(), false);
@@ -583,13 +653,13 @@ class Searcher {
         return false;
       }
     }
-    return true;
+    return CountersSuffice(wishes);
   }
 
   // Gives wish `i` a device, moving others if need be.
-  static bool FindDevice(const std::vector<std::vector<std::uint32_t>>& wishes, std::size_t i,
+  static bool FindDevice(const std::vector<Wish>& wishes, std::size_t i,
                          std::vector<std::int32_t>& owner, std::vector<bool>& seen) {
-    for (std::uint32_t device : wishes[i]) {
+    for (std::uint32_t device : wishes[i].fitting) {
       if (seen[device]) {
         continue;
       }
@@ -601,6 +671,38 @@ class Searcher {
       }
     }
     return false;
+  }
+
+  // Whether each wish can take of every counter what the least of its devices takes.
+  bool CountersSuffice(const std::vector<Wish>& wishes) const {
+    std::map<std::pair<std::uint32_t, std::uint32_t>, cel::Quantity> needed;
+    for (const Wish& wish : wishes) {
+      std::map<std::pair<std::uint32_t, std::uint32_t>, cel::Quantity> least;
+      for (std::size_t i = 0; i < wish.fitting.size() && (i == 0 || !least.empty()); ++i) {
+        const Candidate& place = candidates_[wish.fitting[i]];
+        std::map<std::pair<std::uint32_t, std::uint32_t>, cel::Quantity> takes;
+        for (const auto& [number, amount] : place.device->counters) {
+          takes[{place.pool_number, number}] = *amount;
+        }
+        if (i == 0) {
+          least = std::move(takes);
+          continue;
+        }
+        std::erase_if(least, [&takes](const auto& entry) { return !takes.contains(entry.first); });
+        for (auto& [counter, amount] : least) {
+          amount = amount.Compare(takes[counter]) <= 0 ? amount : takes[counter];
+        }
+      }
+      for (const auto& [counter, amount] : least) {
+        needed[counter] += amount;
+      }
+    }
+    return std::all_of(needed.begin(), needed.end(), [this](const auto& entry) {
+      const auto& [counter, amount] = entry;
+      cel::Quantity sum = consumed_[counter.first][counter.second];
+      sum += amount;
+      return sum.Compare(input_.pools[counter.first]->counters[counter.second].available) <= 0;
+    });
   }
 
   Result<AllocationResult> BuildAllocation(const ClaimState& state) const {
