@@ -442,7 +442,8 @@ Result<ApplyOutcome> Apply(const WriteIdentity& identity, const json& live, cons
 
 Status TrackUpdate(const WriteIdentity& identity, const json& live, json& updated) {
   const Updater updater(identity);
-  const bool is_create = !live.is_object() || live.empty();
+  // What has no uid was never stored.
+  const bool is_create = !live.is_object() || TextOf(live, "metadata", "uid").empty();
   json before = OrEmpty(updater, live);
   const json own_entries = ManagedFieldsOf(updated);
   ManagedFields managed;

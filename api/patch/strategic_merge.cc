@@ -417,19 +417,24 @@ Result<std::string> ListName(const std::string& key, std::string_view prefix, St
   return key.substr(slash + 1);
 }
 
-// Whether the items of `patch` come in `order`'s order.
+// Whether the items of `patch` come in `order`'s order. Items to delete have no place in it; other
+// directives are passed over, but not behind the last item, where upstream takes them for one.
 Status CheckOrder(const Items& patch, const Items& order, const std::string& key) {
   if (patch.empty() || order.empty()) {
     return OkStatus();
   }
-  Items kept;
-  for (const json& item : patch) {
-    if (!item.is_object() || !item.contains(kDirective)) {
-      kept.push_back(item);
-    }
+  Items kept = patch;
+  if (!key.empty()) {
+    std::erase_if(kept, [](const json& item) {
+      return item.is_object() && item.value(kDirective, json()) == "delete";
+    });
   }
   std::size_t at = 0;
-  for (std::size_t i = 0; i < order.size() && at < kept.size(); ++i) {
+  for (std::size_t i = 0; i < order.size() && at < kept.size();) {
+    if (kept[at].is_object() && kept[at].contains(kDirective)) {
+      ++at;
+      continue;
+    }
     if (!key.empty()) {
       for (const json* item : std::initializer_list<const json*>{&kept[at], &order[i]}) {
         if (!item->is_object()) {
@@ -444,6 +449,7 @@ Status CheckOrder(const Items& patch, const Items& order, const std::string& key
     if (same) {
       ++at;
     }
+    ++i;
   }
   if (at < kept.size()) {
     return InternalError("The order in patch list:\n" + json(patch).dump() +
