@@ -335,7 +335,7 @@ class Searcher {
         static_cast<std::size_t>(kMaxResults)) {
       return Outcome::kTooManyResults;
     }
-    if (steps_ > input_.options.patience &&
+    if (steps_ > input_.options.patience && MayLookAhead() &&
         !CanStillSucceed(claim, request, alternative, number, first)) {
       return Outcome::kNo;
     }
@@ -548,6 +548,33 @@ class Searcher {
 
   // ---- looking ahead ----
 
+  // Whether branches may be left out unseen: not if something in one could be a fatal error, which
+  // upstream would come upon.
+  bool MayLookAhead() {
+    if (!may_look_ahead_.has_value()) {
+      may_look_ahead_ = !CouldFail();
+    }
+    return *may_look_ahead_;
+  }
+
+  bool CouldFail() {
+    for (ClaimState& state : claims_) {
+      for (std::vector<Prepared>& alternatives : state.requests) {
+        for (Prepared& prepared : alternatives) {
+          if (prepared.request.all() && !state.constraints.empty()) {
+            return true;
+          }
+          for (std::uint32_t i = 0; i < candidates_.size(); ++i) {
+            if (!Matches(prepared, i).ok()) {
+              return true;
+            }
+          }
+        }
+      }
+    }
+    return false;
+  }
+
   // A device that is still to be found, and those that could be it.
   struct Wish {
     const Request* request;
@@ -727,6 +754,7 @@ class Searcher {
   std::vector<Shares> shares_;                        // by candidate
   std::vector<std::vector<cel::Quantity>> consumed_;  // by pool and counter
   std::uint64_t steps_ = 0;
+  std::optional<bool> may_look_ahead_;  // null: not yet known
   Status error_;
 };
 
