@@ -123,14 +123,14 @@ class Scanner {
         continue;
       }
       if (at_ >= text_.size()) {
-        break;
+        return FailWithin("in string escape code");
       }
       if (text_[at_] == 'u') {
         ++at_;
         for (int i = 0; i < 4; ++i, ++at_) {
           if (at_ >= text_.size() || std::string_view("0123456789abcdefABCDEF").find(text_[at_]) ==
                                          std::string_view::npos) {
-            return Fail("in \\u hexadecimal character escape");
+            return FailWithin("in \\u hexadecimal character escape");
           }
         }
       } else if (std::string_view("bfnrt\\/\"").find(text_[at_]) == std::string_view::npos) {
@@ -145,7 +145,7 @@ class Scanner {
   bool Literal(std::string_view word) {
     for (std::size_t i = 0; i < word.size(); ++i, ++at_) {
       if (at_ >= text_.size() || text_[at_] != word[i]) {
-        return Fail("in literal " + std::string(word) + " (expecting '" + word[i] + "')");
+        return FailWithin("in literal " + std::string(word) + " (expecting '" + word[i] + "')");
       }
     }
     return true;
@@ -155,13 +155,13 @@ class Scanner {
     const bool negative = Take('-');
     if (!Take('0')) {
       if (!IsDigit()) {
-        return Fail(negative ? "in numeric literal" : "looking for beginning of value");
+        return negative ? FailWithin("in numeric literal") : Fail("looking for beginning of value");
       }
       SkipDigits();
     }
     if (Take('.')) {
       if (!IsDigit()) {
-        return Fail("after decimal point in numeric literal");
+        return FailWithin("after decimal point in numeric literal");
       }
       SkipDigits();
     }
@@ -170,7 +170,7 @@ class Scanner {
         Take('-');
       }
       if (!IsDigit()) {
-        return Fail("in exponent of numeric literal");
+        return FailWithin("in exponent of numeric literal");
       }
       SkipDigits();
     }
@@ -207,6 +207,15 @@ class Scanner {
   bool Leave() {
     --depth_;
     return true;
+  }
+
+  // Within a literal, a number or an escape Go meets the end of the text as a space.
+  bool FailWithin(const std::string& context) {
+    if (at_ >= text_.size()) {
+      error_ = "invalid character ' ' " + context;
+      return false;
+    }
+    return Fail(context);
   }
 
   // `context` is what was expected of the character at hand, which is quoted as Go quotes it.
