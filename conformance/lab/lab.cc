@@ -140,6 +140,12 @@ Status Lab::SetUpCluster() {
   api_server().authorizer().GrantDriver(user.name, options_.profile.Declares("device-status"));
   ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
 
+  api::core::Namespace admin_namespace;
+  admin_namespace.metadata.name = std::string(kAdminNamespace);
+  // KEP-5018: only there may claims ask for admin access.
+  admin_namespace.metadata.labels["resource.kubernetes.io/admin-access"] = "true";
+  ASSAY_RETURN_IF_ERROR(admin().Create(std::move(admin_namespace)).status());
+
   api::resource::DeviceClass device_class;
   device_class.metadata.name = std::string(kDeviceClass);
   api::resource::DeviceSelector selector;
@@ -350,10 +356,12 @@ void Lab::Reset() {
       .DeleteCollection(api::KindOf<ResourceSlice>(),
                         {.field_selector = "spec.driver=" + options_.profile.driver})
       .ok();
-  (void)admin()
-      .DeleteCollection(api::KindOf<api::resource::ResourceClaim>(),
-                        {.namespace_ = std::string(kNamespace)})
-      .ok();
+  for (const std::string_view name : {kNamespace, kAdminNamespace}) {
+    (void)admin()
+        .DeleteCollection(api::KindOf<api::resource::ResourceClaim>(),
+                          {.namespace_ = std::string(name)})
+        .ok();
+  }
 }
 
 }  // namespace assay::conformance

@@ -42,6 +42,8 @@ namespace assay::conformance {
 
 inline constexpr std::string_view kNodeName = "assay-node";
 inline constexpr std::string_view kNamespace = "assay";
+// Claims with admin access are allowed here.
+inline constexpr std::string_view kAdminNamespace = "assay-admin";
 inline constexpr std::string_view kDeviceClass = "assay.certified";
 
 // The node's directories, as a kubelet and a runtime have them.

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,26 +34,37 @@ void WriteAll(const std::vector<std::filesystem::path>& files, const std::string
   }
 }
 
+// What the driver knew of a claim before it ended, it knows after: the claim's answer is the same,
+// and a device that was refused to others is refused still.
+class CheckpointSurvival : public Case {
+ protected:
+  void PrepareAndEnd(const std::string& signal, const std::function<void()>& restart) {
+    const DeviceRef device = AnyDevice();
+    const ResourceClaim claim = Allocated({device});
+    const PreparedClaim before = Prepare(claim);
+    const ResourceClaim other = Allocated({device});
+    const bool refused = !PrepareError(other).empty();
+    if (!refused) {
+      Unprepare(other);
+    }
+    restart();
+    EXPECT_DRIVER(!refused || !PrepareError(other).empty())
+        << "after " << signal << " and a restart the claim's device was given to another claim";
+    const PreparedClaim after = Prepare(claim);
+    EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
+        << "before " << signal << " the claim had " << Describe(before.devices)
+        << ", after the restart " << Describe(after.devices);
+  }
+};
+
 DECIDES("CKPT-01");
-TEST_F(Checkpoint, SurvivesSigterm) {
-  const ResourceClaim claim = Allocated({AnyDevice()});
-  const PreparedClaim before = Prepare(claim);
-  RestartDriver();
-  const PreparedClaim after = Prepare(claim);
-  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
-      << "before SIGTERM the claim had " << Describe(before.devices) << ", after the restart "
-      << Describe(after.devices);
+TEST_F(CheckpointSurvival, OfSigterm) {
+  PrepareAndEnd("SIGTERM", [this] { RestartDriver(); });
 }
 
 DECIDES("CKPT-02");
-TEST_F(Checkpoint, SurvivesSigkill) {
-  const ResourceClaim claim = Allocated({AnyDevice()});
-  const PreparedClaim before = Prepare(claim);
-  KillAndRestartDriver();
-  const PreparedClaim after = Prepare(claim);
-  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
-      << "before SIGKILL the claim had " << Describe(before.devices) << ", after the restart "
-      << Describe(after.devices);
+TEST_F(CheckpointSurvival, OfSigkill) {
+  PrepareAndEnd("SIGKILL", [this] { KillAndRestartDriver(); });
 }
 
 DECIDES("CKPT-06");
