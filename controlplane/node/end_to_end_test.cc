@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "api/core/types.h"
+#include "api/kubelet/podresources_v1.pb.h"
 #include "api/resource/types.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -44,6 +45,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using ::assay::testing::IsOk;
+using ::assay::testing::StatusIs;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -151,7 +153,8 @@ class EndToEndTest : public ::testing::Test {
       NodeAgentOptions options{.node_name = kNode,
                                .kubelet_root = dir_ / "kubelet",
                                .cdi_directories = {dir_ / "cdi"},
-                               .fakegpu_state = dir_ / "state"};
+                               .fakegpu_state = dir_ / "state",
+                               .pod_resources_socket = dir_ / "pod-resources.sock"};
       agent_ = std::make_unique<NodeAgent>(*agent_client_, std::move(options));
       status = agent_->Start();
     });
@@ -257,6 +260,27 @@ TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
   seen.insert(others.begin(), others.end());
   EXPECT_THAT(seen, SizeIs(5)) << "no device is seen twice";
   EXPECT_EQ(CdiFiles(), 2u);
+
+  // What a monitoring agent on the node would be told.
+  BlockingDriver pod_resources((dir_ / "pod-resources.sock").string());
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                             pod_resources.CallRaw("/v1.PodResourcesLister/List", ""));
+  v1::ListPodResourcesResponse listed;
+  ASSERT_TRUE(listed.ParseFromString(bytes));
+  ASSERT_EQ(listed.pod_resources_size(), 2);
+  for (const v1::PodResources& pod : listed.pod_resources()) {
+    const auto& claim = pod.containers(0).dynamic_resources(0);
+    EXPECT_EQ(claim.claim_name(), pod.name());
+    ASSERT_EQ(claim.claim_resources_size(), pod.name() == "two" ? 2 : 3);
+    EXPECT_EQ(claim.claim_resources(0).driver_name(), kDriver);
+    // The quirk: the second device's list begins with the first one's.
+    EXPECT_EQ(claim.claim_resources(1).cdi_devices_size(), 2);
+  }
+  v1::GetPodResourcesRequest missing;
+  missing.set_pod_name("none");
+  missing.set_pod_namespace("default");
+  EXPECT_THAT(pod_resources.CallRaw("/v1.PodResourcesLister/Get", missing.SerializeAsString()),
+              StatusIs(StatusCode::kUnknown, "pod none in namespace default not found"));
 
   for (const char* name : {"two", "three"}) {
     ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", name}), IsOk());
