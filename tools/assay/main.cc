@@ -1,6 +1,7 @@
 // assay: certifies Kubernetes DRA drivers without the hardware.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 #include <string>
 
@@ -38,6 +39,13 @@ int Run(int argc, char** argv) {
   const Command allocate = AddAllocate(app);
   const Command completion = AddCompletion(app);
   app.add_subcommand("version", "Print the version");
+  // CLI11 would only say that a command is missing.
+  const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+  if (argc > 1 && argv[1][0] != '-' &&
+      std::ranges::find(commands, std::string(argv[1]), &CLI::App::get_name) == commands.end()) {
+    std::cerr << "assay: there is no command '" << argv[1] << "'; see assay --help\n";
+    return kExitTrouble;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& help) {
