@@ -4,17 +4,23 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "base/file.h"
 #include "base/testing/status_matchers.h"
 
 namespace assay::conformance {
 namespace {
 
+using ::assay::testing::IsOk;
 using ::assay::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
+using ::testing::UnorderedElementsAreArray;
 
 constexpr std::string_view kMinimal =
     "name: example\ndriver: gpu.example.com\nstart: {command: [driver]}\n";
@@ -103,6 +109,34 @@ TEST(ProfileTest, NamesFileLineAndField) {
 TEST(ProfileTest, OnlyHooksKnowADevice) {
   EXPECT_THAT(Parse("name: e\ndriver: a.b\nstart: {command: ['${DEVICE}']}\n"),
               StatusIs(StatusCode::kInvalidArgument));
+}
+
+// What editors check is what the parser accepts.
+TEST(ProfileSchemaTest, KnowsEveryFeatureAndVariable) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string text,
+                             ReadFile("fixtures/schema/testee.schema.json"));
+  const nlohmann::json schema = nlohmann::json::parse(text);
+  std::vector<std::string> features;
+  for (const Feature& feature : RuleSet::Embedded().features()) {
+    features.push_back(feature.name);
+  }
+  EXPECT_THAT(schema["properties"]["features"]["items"]["enum"].get<std::vector<std::string>>(),
+              UnorderedElementsAreArray(features));
+  const auto description = schema["description"].get<std::string>();
+  for (const auto& [variable, meaning] : kVariables) {
+    EXPECT_THAT(description, HasSubstr(std::string(variable)));
+  }
+}
+
+TEST(ProfileFilesTest, AllAreValid) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("fixtures/testees")) {
+    if (entry.path().extension() == ".yaml") {
+      EXPECT_THAT(LoadProfile(entry.path(), RuleSet::Embedded()), IsOk());
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 2);
 }
 
 TEST(ExpandTest, ReplacesVariables) {
