@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -165,7 +166,7 @@ TEST(HttpClientTest, WritesNameTheirSubresourceAndOptions) {
 TEST(HttpClientTest, WaitFollowsTheWatchAcrossItsEnds) {
   // The list is empty. The first watch is too old; then comes another list, and a watch whose
   // events arrive in pieces.
-  int watches = 0;
+  std::atomic<int> watches = 0;
   ScriptedServer server([&](const http::Request& request, http::Responder& responder) {
     if (request.query.Get("watch") != "true") {
       responder.Send({.status = 200,
@@ -192,7 +193,7 @@ TEST(HttpClientTest, WaitFollowsTheWatchAcrossItsEnds) {
                                                         return m.data.contains("k");
                                                       }));
   EXPECT_EQ(map.metadata.resource_version, "7");
-  EXPECT_EQ(watches, 2);
+  EXPECT_EQ(watches.load(), 2);
   EXPECT_EQ(server.requests().at(1).query.Get("fieldSelector"), "metadata.name=a");
   EXPECT_EQ(server.requests().at(1).query.Get("resourceVersion"), "5");
 }
