@@ -159,6 +159,23 @@ TEST(JsonTest, InvalidUtf8BecomesTheReplacementCharacter) {
   EXPECT_THAT(EncodeAs(config), HasSubstr(R"("a":"\ufffd(")"));
 }
 
+TEST(JsonTest, BytesAreBase64WithGosWords) {
+  auto decode = [](std::string_view text) {
+    Result<core::Secret> secret =
+        DecodeAs<core::Secret>("{\"data\":{\"a\":\"" + std::string(text) + "\"}}");
+    return secret.ok() ? secret->data["a"] : secret.status().message();
+  };
+  EXPECT_EQ(decode("Z2k="), "gi");
+  EXPECT_EQ(decode("Z2lh"), "gia");
+  EXPECT_EQ(decode("Zw=\\n="), "g");
+  EXPECT_EQ(decode(""), "");
+  EXPECT_EQ(decode("Zw="), "illegal base64 data at input byte 3");
+  EXPECT_EQ(decode("Zw==x"), "illegal base64 data at input byte 4");
+  EXPECT_EQ(decode("Z2lhZ"), "illegal base64 data at input byte 4");
+  EXPECT_EQ(decode("Z2lh="), "illegal base64 data at input byte 4");
+  EXPECT_EQ(decode("Z.=="), "illegal base64 data at input byte 1");
+}
+
 TEST(JsonTest, FieldsOfALaterLevelAreUnknown) {
   constexpr std::string_view kText = R"({"spec":{"skipNodeOperations":["*"]}})";
   EXPECT_THAT(Decode(KindOf<resource::ResourceSlice>(), kText, {.level = Level::k1_37}), IsOk());

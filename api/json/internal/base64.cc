@@ -1,6 +1,7 @@
 #include "api/json/internal/base64.h"
 
 #include <cstdint>
+#include <utility>
 
 namespace assay::api::json::internal {
 namespace {
@@ -32,45 +33,59 @@ std::string EncodeBase64(std::string_view bytes) {
 
 Result<std::string> DecodeBase64(std::string_view text) {
   std::string out;
-  std::uint32_t group = 0;
-  int digits = 0;
-  std::size_t padding = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '\r' || c == '\n') {
-      continue;
+  std::size_t at = 0;
+  auto skip_line_breaks = [&] {
+    while (at < text.size() && (text[at] == '\r' || text[at] == '\n')) {
+      ++at;
     }
-    if (c == '=') {
-      // Padding stands for the third and fourth digit, or the fourth.
-      if (digits + static_cast<int>(padding) < 2 || digits + static_cast<int>(padding) > 3) {
-        return Illegal(i);
+  };
+  // Four digits make three bytes; the places of errors are Go's.
+  for (;;) {
+    std::uint32_t group = 0;
+    std::size_t digits = 0;
+    for (skip_line_breaks(); digits < 4 && at < text.size(); skip_line_breaks()) {
+      std::size_t digit = kAlphabet.find(text[at]);
+      if (digit == std::string_view::npos) {
+        break;
       }
-      ++padding;
-      continue;
+      group = group << 6 | static_cast<std::uint32_t>(digit);
+      ++digits;
+      ++at;
     }
-    std::size_t digit = kAlphabet.find(c);
-    if (padding > 0 || digit == std::string_view::npos) {
-      return Illegal(i);
+    if (at == text.size() && digits < 4) {
+      return digits == 0 ? Result<std::string>(std::move(out)) : Illegal(at - digits);
     }
-    group = group << 6 | static_cast<std::uint32_t>(digit);
-    if (++digits == 4) {
+    if (digits == 4) {
       out += static_cast<char>(group >> 16);
       out += static_cast<char>(group >> 8 & 255);
       out += static_cast<char>(group & 255);
-      group = 0;
-      digits = 0;
+      continue;
     }
-  }
-  if (digits != 0 && digits + static_cast<int>(padding) != 4) {
-    return Illegal(text.size());
-  }
-  if (digits >= 2) {
+    // Padding, which stands for the last digit or the last two, and ends the text.
+    if (text[at] != '=' || digits < 2) {
+      return Illegal(at);
+    }
+    ++at;
+    if (digits == 2) {
+      skip_line_breaks();
+      if (at == text.size()) {
+        return Illegal(at);
+      }
+      if (text[at] != '=') {
+        return Illegal(at - 1);
+      }
+      ++at;
+    }
+    skip_line_breaks();
+    if (at < text.size()) {
+      return Illegal(at);
+    }
     out += static_cast<char>(digits == 2 ? group >> 4 : group >> 10);
+    if (digits == 3) {
+      out += static_cast<char>(group >> 2 & 255);
+    }
+    return out;
   }
-  if (digits == 3) {
-    out += static_cast<char>(group >> 2 & 255);
-  }
-  return out;
 }
 
 }  // namespace assay::api::json::internal
