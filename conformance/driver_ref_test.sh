@@ -11,6 +11,7 @@ trap 'rm -rf "$work"' EXIT
 other=$!
 "$assay" certify --out "$work/report"
 ! grep -E '^(fail|expected failure|harness error|expectation|trouble)  ' "$work/report/report.txt"
+[ -s "$work/report/logs/driver-1.log" ]
 wait "$other" || {
   cat "$work/other.txt"
   echo "driver_ref_test: the certification beside it failed" >&2

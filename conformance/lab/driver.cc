@@ -105,6 +105,8 @@ Driver::~Driver() {
   (void)process_->KillTree().ok();
   if (!log_file_.empty()) {
     // A log that cannot be kept is no reason to fail.
+    std::error_code error;
+    std::filesystem::create_directories(log_file_.parent_path(), error);
     (void)WriteFileAtomically(log_file_, process_->Output()).ok();
   }
 }

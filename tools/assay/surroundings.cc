@@ -36,6 +36,7 @@ void CatchInterrupts() {
   sem_init(&interrupts, 0, 0);
   struct sigaction action{};
   action.sa_handler = OnInterrupt;
+  action.sa_flags = SA_RESTART;
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     sigaction(signal, &action, nullptr);
   }
