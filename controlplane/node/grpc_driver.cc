@@ -95,6 +95,24 @@ struct CallState {
   bool cancelled = false;  // Touched on the loop only.
 };
 
+// gRPC serves the callbacks of all channels from one queue, which ends with the last channel that
+// used it. That end races with gRPC 1.51's own threads: they abort the process ("ref_counted.h:
+// assertion failed: prior > 0", or a thread joins itself, grpc/grpc#37858). A channel that is never
+// destroyed, and that has made a call, keeps the queue.
+void KeepCallbackQueue() {
+  static const CallState* const kept = [] {
+    auto* const state = new CallState;
+    state->channel = grpc::CreateChannel("unix:/dev/null", grpc::InsecureChannelCredentials());
+    state->request = ToBuffer("");
+    state->context.set_deadline(std::chrono::system_clock::now());
+    grpc::GenericStub(state->channel)
+        .UnaryCall(&state->context, "/assay/Nothing", grpc::StubOptions(), &state->request,
+                   &state->response, [](const grpc::Status& /*status*/) {});
+    return state;
+  }();
+  (void)kept;
+}
+
 class CallHandle : public DriverCall {
  public:
   explicit CallHandle(std::shared_ptr<CallState> state) : state_(std::move(state)) {}
@@ -319,6 +337,7 @@ class GrpcDriverConnection : public DriverConnection {
         socket_path_(socket_path),
         poster_(std::make_shared<Poster>(loop)),
         poller_(ConnectivityPoller::Get()) {
+    KeepCallbackQueue();
     grpc::ChannelArguments arguments;
     // A connection of its own, as a restarted kubelet has, even to a socket that others use.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
