@@ -1,7 +1,10 @@
 // HttpClient: the Client over HTTPS (or plain HTTP) and JSON, for any Kubernetes API server.
 //
-// Objects are written and read in their kind's hub version (the first of Kind::versions). Watches
-// stream over connections of their own. No call is repeated: that is the caller's choice.
+// Objects are written and read in their kind's hub version (the first of Kind::versions); where the
+// server does not serve that, in the first of the others that its discovery lists. Patches, which
+// cannot be converted, are kFailedPrecondition then if the two versions have other fields. Names
+// that are no segments of a path ("..", "a/b") are refused with client-go's words. Watches stream
+// over connections of their own. No call is repeated: that is the caller's choice.
 //
 // Not thread-safe: lives on its loop.
 #ifndef ASSAY_API_CLIENT_HTTP_CLIENT_H_

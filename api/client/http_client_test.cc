@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 
 #include "api/client/blocking_client.h"
 #include "api/core/types.h"
+#include "api/resource/types.h"
 #include "base/http/server.h"
 #include "base/testing/status_matchers.h"
 
@@ -22,6 +24,8 @@ namespace {
 
 using core::ConfigMap;
 using core::Pod;
+using resource::DeviceTaintRule;
+using resource::ResourceSlice;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::IsOk;
@@ -214,6 +218,145 @@ TEST(HttpClientTest, WaitThatFailsTellsWhatItSawLast) {
   EXPECT_THAT(client.WaitFor<ConfigMap>({"ns", "a"}, [](const ConfigMap&) { return false; }),
               StatusIs(StatusCode::kDeadlineExceeded,
                        AllOf(HasSubstr("ConfigMap ns/a"), HasSubstr(R"("k":"old")"))));
+}
+
+// In client-go's words (rest/request.go): what would make the path another one is not sent.
+TEST(HttpClientTest, NamesThatAreNoPathSegmentsAreRefused) {
+  ScriptedServer server(Always(200, "{}"));
+  const auto client = server.Connect();
+  const auto refusal = [&](const std::string& namespace_name, const std::string& name) {
+    return client->Get<ConfigMap>(namespace_name, name).status().message();
+  };
+  EXPECT_EQ(refusal("ns", ".."), R"(invalid resource name "..": [may not be '..'])");
+  EXPECT_EQ(refusal("ns", "."), R"(invalid resource name ".": [may not be '.'])");
+  EXPECT_EQ(refusal("ns", "../../x%2f"),
+            R"(invalid resource name "../../x%2f": [may not contain '/' may not contain '%'])");
+  EXPECT_EQ(refusal("..", "a"), R"(invalid namespace "..": [may not be '..'])");
+  EXPECT_EQ(refusal("a/b", ".."), R"(invalid namespace "a/b": [may not contain '/'])");
+  EXPECT_EQ(refusal("ns", ""), "resource name may not be empty");
+  EXPECT_EQ(refusal("", "a"), "an empty namespace may not be set when a resource name is provided");
+
+  ConfigMap map;
+  map.metadata.name = "..";
+  map.metadata.namespace_ = "ns";
+  EXPECT_THAT(client->Update(map), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(client->Delete<ConfigMap>({"ns", ".."}), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(client->Patch<ConfigMap>({"ns", ".."}, "{}"), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(client->List<ConfigMap>({.namespace_ = ".."}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("invalid namespace")));
+  map.metadata.namespace_.clear();
+  EXPECT_THAT(client->Create(map), StatusIs(StatusCode::kInvalidArgument,
+                                            "an empty namespace may not be set during creation"));
+  EXPECT_THAT(server.requests(), ::testing::IsEmpty());
+}
+
+// A server that has resource.k8s.io only in `version`, with one object at every path below it.
+ScriptedServer::Answer ServesOnly(const std::string& version, const std::string& resource,
+                                  const std::string& object) {
+  return [=](const http::Request& request, http::Responder& responder) {
+    const std::string root = "/apis/resource.k8s.io/" + version;
+    if (request.path == root) {
+      responder.Send({.status = 200,
+                      .headers = {},
+                      .body = R"({"kind":"APIResourceList","groupVersion":"resource.k8s.io/)" +
+                              version + R"(","resources":[{"name":")" + resource + R"("}]})"});
+    } else if (!request.path.starts_with(root + "/")) {
+      responder.Send({.status = 404, .headers = {}, .body = "404 page not found\n"});
+    } else if (request.query.Get("watch") == "true") {
+      const auto stream = responder.StartStream(200, {});
+      stream->Write(R"({"type":"ADDED","object":)" + object + "}\n");
+    } else if (request.method == "GET" && request.path.ends_with(resource)) {
+      responder.Send({.status = 200, .headers = {}, .body = R"({"items":[)" + object + "]}"});
+    } else {
+      responder.Send({.status = 200, .headers = {}, .body = object});
+    }
+  };
+}
+
+TEST(HttpClientTest, SpeaksAnOlderVersionWhereTheServerHasNoOther) {
+  ScriptedServer server(ServesOnly(
+      "v1beta1", "resourceslices",
+      R"({"apiVersion":"resource.k8s.io/v1beta1","kind":"ResourceSlice","metadata":{"name":"s"},)"
+      R"("spec":{"driver":"d","devices":[{"name":"gpu-0","basic":{"attributes":)"
+      R"({"a":{"int":7}}}}]}})"));
+  const auto client = server.Connect();
+  ASSAY_ASSERT_OK_AND_ASSIGN(const ResourceSlice slice, client->Get<ResourceSlice>("", "s"));
+  EXPECT_EQ(slice.spec.devices.at(0).attributes.at("a").int_, 7);
+  const auto paths = [&] {
+    std::vector<std::string> all;
+    for (const http::Request& request : server.requests()) {
+      all.push_back(request.path);
+    }
+    return all;
+  };
+  EXPECT_THAT(paths(),
+              ElementsAre("/apis/resource.k8s.io/v1/resourceslices/s", "/apis/resource.k8s.io/v1",
+                          "/apis/resource.k8s.io/v1beta2", "/apis/resource.k8s.io/v1beta1",
+                          "/apis/resource.k8s.io/v1beta1/resourceslices/s"));
+
+  // Found once, it is remembered; what is sent is converted too.
+  ASSERT_THAT(client->Create(slice), IsOk());
+  EXPECT_THAT(paths(), ::testing::SizeIs(6));
+  EXPECT_THAT(
+      server.requests().back().body,
+      AllOf(HasSubstr(R"("apiVersion":"resource.k8s.io/v1beta1")"), HasSubstr("\"basic\"")));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::vector<ResourceSlice> list, client->List<ResourceSlice>());
+  EXPECT_EQ(list.at(0).spec.devices.at(0).name, "gpu-0");
+
+  // A patch cannot be converted.
+  EXPECT_THAT(client->Patch<ResourceSlice>({"", "s"}, "{}"),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("v1beta1")));
+}
+
+TEST(HttpClientTest, WatchesInAnOlderVersionToo) {
+  ScriptedServer server(
+      ServesOnly("v1alpha3", "devicetaintrules",
+                 R"({"apiVersion":"resource.k8s.io/v1alpha3","kind":"DeviceTaintRule",)"
+                 R"("metadata":{"name":"r","resourceVersion":"3"},"spec":{"taint":{"key":"k"}}})"));
+  const auto connected = server.Connect();
+  std::promise<std::string> seen;
+  std::unique_ptr<WatchHandle> watch;
+  Client& client = connected->client();
+  client.loop().Post([&] {
+    watch = client.Watch(
+        KindOf<DeviceTaintRule>(), {},
+        [&](const WatchEvent& event) {
+          seen.set_value(event.object.As<DeviceTaintRule>().spec.taint.key);
+        },
+        [](const Status&) {});
+  });
+  EXPECT_EQ(seen.get_future().get(), "k");
+  std::promise<void> closed;
+  client.loop().Post([&] {
+    watch.reset();
+    closed.set_value();
+  });
+  closed.get_future().wait();
+
+  // The versions have the same fields: a patch goes through, an apply in the server's version.
+  ASSERT_THAT(connected->Patch<DeviceTaintRule>(
+                  {"", "r"}, R"({"kind":"DeviceTaintRule","apiVersion":"resource.k8s.io/v1"})",
+                  {.type = PatchType::kApply, .field_manager = "me"}),
+              IsOk());
+  EXPECT_EQ(server.requests().back().body,
+            R"({"kind":"DeviceTaintRule","apiVersion":"resource.k8s.io/v1alpha3"})");
+}
+
+// An object that is not there is no reason to look for another version.
+TEST(HttpClientTest, MissingObjectsAreNoReasonForDiscovery) {
+  ScriptedServer server(
+      Always(404, R"({"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure",)"
+                  R"("message":"resourceslices.resource.k8s.io \"s\" not found",)"
+                  R"("reason":"NotFound","details":{"name":"s","group":"resource.k8s.io",)"
+                  R"("kind":"resourceslices"},"code":404})"));
+  EXPECT_THAT(server.Connect()->Get<ResourceSlice>("", "s"), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(server.requests(), ::testing::SizeIs(1));
+}
+
+TEST(HttpClientTest, ServersWithoutTheKindSayNotFound) {
+  ScriptedServer server(Always(404, "404 page not found\n"));
+  EXPECT_THAT(server.Connect()->Get<ResourceSlice>("", "s"),
+              StatusIs(StatusCode::kNotFound, "the server could not find the requested resource"));
 }
 
 TEST(HttpClientTest, BadConfigurationIsRefused) {

@@ -1,6 +1,8 @@
 #include "api/conversion/conversion.h"
 
+#include <algorithm>
 #include <cstddef>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,7 +80,27 @@ void CopyField(const FieldDescriptor& from_field, const void* from, const FieldD
   }
 }
 
+using Pairs = std::set<std::pair<const MessageDescriptor*, const MessageDescriptor*>>;
+
+// `seen`: the pairs that are being compared, for types that contain themselves.
+bool HaveSameFields(const MessageDescriptor& a, const MessageDescriptor& b, Pairs& seen) {
+  if (&a == &b || !seen.emplace(&a, &b).second) {
+    return true;
+  }
+  return std::equal(
+      a.fields.begin(), a.fields.end(), b.fields.begin(), b.fields.end(),
+      [&](const FieldDescriptor& left, const FieldDescriptor& right) {
+        return left.name == right.name && left.type == right.type && left.shape == right.shape &&
+               (left.type != Type::kMessage || HaveSameFields(*left.message, *right.message, seen));
+      });
+}
+
 }  // namespace
+
+bool SameFields(const MessageDescriptor& a, const MessageDescriptor& b) {
+  Pairs seen;
+  return HaveSameFields(a, b, seen);
+}
 
 void ConvertMessage(const MessageDescriptor& from_type, const void* from,
                     const MessageDescriptor& to_type, void* to) {

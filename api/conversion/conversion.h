@@ -33,6 +33,9 @@ std::shared_ptr<const void> FromHub(const Object& object, const KindVersion& ver
 void ConvertMessage(const schema::MessageDescriptor& from_type, const void* from,
                     const schema::MessageDescriptor& to_type, void* to);
 
+// Whether JSON of the one type, all through, is JSON of the other.
+bool SameFields(const schema::MessageDescriptor& a, const schema::MessageDescriptor& b);
+
 }  // namespace assay::api::conversion
 
 #endif  // ASSAY_API_CONVERSION_CONVERSION_H_

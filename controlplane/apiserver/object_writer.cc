@@ -2,18 +2,14 @@
 
 #include <string_view>
 
+#include "api/codec/codec.h"
 #include "api/json/json.h"
 #include "api/meta/types.h"
-#include "controlplane/apiserver/version_codec.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
 
 namespace meta = api::meta;
-
-std::string ApiVersionOf(const api::Kind& kind, const api::KindVersion& version) {
-  return api::GroupVersionKind{kind.group, version.version, kind.kind}.ApiVersion();
-}
 
 std::string PartialMetadata(const meta::ObjectMeta& metadata) {
   meta::PartialObjectMetadata partial{.metadata = metadata};
@@ -72,7 +68,7 @@ std::string WriteList(const api::Kind& kind, const ListAnswer& list, const Write
   const bool partial = form.form == OutputForm::kPartialMetadata;
   std::string out = partial ? R"({"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1")"
                             : "{\"kind\":\"" + kind.kind + "List\",\"apiVersion\":\"" +
-                                  ApiVersionOf(kind, *form.version) + "\"";
+                                  api::codec::ApiVersionOf(kind, *form.version) + "\"";
   AppendListMeta(list, out);
   out += ",\"items\":[";
   bool first = true;
@@ -115,7 +111,7 @@ std::string WriteBookmark(const api::Kind& kind, std::uint64_t resource_version,
   if (form.form == OutputForm::kObject) {
     Draft draft = Draft::New(kind);
     draft.metadata() = std::move(metadata);
-    object = EncodeVersion(std::move(draft).Freeze(), *form.version, api::Level::k1_37);
+    object = api::codec::EncodeJson(std::move(draft).Freeze(), *form.version, api::Level::k1_37);
   } else if (form.form == OutputForm::kTable) {
     // A Table without rows cannot carry the annotation; its one row's object does.
     object = R"({"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":")" +

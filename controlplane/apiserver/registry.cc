@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/codec/codec.h"
 #include "api/core/types.h"
 #include "api/meta/status.h"
 #include "api/patch/field_manager.h"
@@ -11,7 +12,6 @@
 #include "api/validation/defaulting.h"
 #include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/node_restriction.h"
-#include "controlplane/apiserver/version_codec.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -124,7 +124,7 @@ Registry::Registry(RegistryOptions options)
       store_({.encoder =
                   [level = options_.compatibility.level()](const api::Object& object,
                                                            const api::KindVersion& version) {
-                    return EncodeVersion(object, version, level);
+                    return api::codec::EncodeJson(object, version, level);
                   },
               .history_limit = options_.history_limit}),
       random_(options_.seed == 0 ? Random::FromSystem() : Random(options_.seed)) {}
@@ -383,7 +383,8 @@ ApiResult<api::Object> Registry::TrackFields(const api::Object& object, const st
       .now = clock().Now(),
       .reset_fields = validation::StrategyFor(kind).ResetFields(subresource)};
   json live_document = live == nullptr ? json() : json::parse(live->Json(*version));
-  json document = json::parse(EncodeVersion(object, *version, options_.compatibility.level()));
+  json document =
+      json::parse(api::codec::EncodeJson(object, *version, options_.compatibility.level()));
   Status status = api::patch::TrackUpdate(identity, live_document, document);
   if (!status.ok()) {
     return PlainError(status.message());
@@ -406,7 +407,7 @@ ApiResult<api::Object> Registry::Decode(const api::Kind& kind, std::string_view 
                                         std::string_view text, RequestContext& context) const {
   const api::KindVersion* version = api::FindVersion(kind, version_name);
   ASSAY_CHECK(version != nullptr) << kind.kind << " has no version " << version_name;
-  Result<api::json::Decoded> decoded = DecodeVersion(
+  Result<api::json::Decoded> decoded = api::codec::DecodeJson(
       kind, *version, text,
       {.field_validation = context.field_validation, .level = options_.compatibility.level()});
   if (!decoded.ok()) {
@@ -436,7 +437,7 @@ ApiResult<api::Object> Registry::DecodeProto(const api::Kind& kind, std::string_
                             kind.kind);
   }
   Result<api::Object> object =
-      DecodeProtoVersion(kind, *version, envelope->raw, options_.compatibility.level());
+      api::codec::DecodeProto(kind, *version, envelope->raw, options_.compatibility.level());
   if (!object.ok()) {
     return meta::BadRequest(kind.kind + " in version \"" + std::string(version_name) +
                             "\" cannot be handled as a " + kind.kind + ": " +

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "api/codec/codec.h"
 #include "api/meta/status.h"
 #include "api/patch/field_manager.h"
 #include "api/patch/patch.h"
@@ -11,7 +12,6 @@
 #include "api/validation/defaulting.h"
 #include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/registry.h"
-#include "controlplane/apiserver/version_codec.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -135,7 +135,7 @@ ApiResult<api::Object> Registry::Patched(const api::Kind& kind, const PatchQuery
     document = *std::move(patched);
   }
   const std::string text = document.dump();
-  Result<api::json::Decoded> decoded = DecodeVersion(
+  Result<api::json::Decoded> decoded = api::codec::DecodeJson(
       kind, version, text,
       {.field_validation = context.field_validation, .level = options_.compatibility.level()});
   if (!decoded.ok()) {

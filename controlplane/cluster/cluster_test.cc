@@ -26,6 +26,7 @@ using api::client::BlockingClient;
 using api::client::LoadKubeconfig;
 using api::core::Node;
 using api::core::Pod;
+using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
 using apiserver::User;
@@ -106,6 +107,30 @@ TEST_F(ClusterTest, OwnersTakeTheirDependentsAlong) {
   ASSERT_THAT(cluster_->admin().Create(slice), IsOk());
   ASSERT_THAT(cluster_->admin().Delete<Node>({"", "n1"}), IsOk());
   EXPECT_THAT(cluster_->admin().WaitUntilGone<ResourceSlice>({"", "n1-slice"}), IsOk());
+}
+
+// At level 1.36 DeviceTaintRule is served as v1beta2 and v1alpha3 only; the types here are v1's.
+TEST_F(ClusterTest, KindsAreReachedInTheVersionsThatTheLevelServes) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto config, LoadKubeconfig(cluster_->kubeconfig()));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlockingClient> client,
+                             BlockingClient::Connect(config));
+  DeviceTaintRule rule;
+  rule.metadata.name = "r";
+  rule.spec.device_selector.emplace().driver = "gpu.example.com";
+  rule.spec.taint = {.key = "example.com/broken", .effect = "NoExecute"};
+  ASSERT_THAT(client->Create(rule), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(
+      rule, client->WaitFor<DeviceTaintRule>({"", "r"}, [](const DeviceTaintRule& r) {
+        return r.spec.taint.time_added.has_value();
+      }));
+  EXPECT_EQ(rule.spec.device_selector->driver, "gpu.example.com");
+  rule.spec.taint.value = "xid-79";
+  ASSAY_ASSERT_OK_AND_ASSIGN(rule, client->Update(rule));
+  EXPECT_EQ(rule.metadata.generation, 2);
+  ASSAY_ASSERT_OK_AND_ASSIGN(rule, client->Patch<DeviceTaintRule>(
+                                       {"", "r"}, R"({"spec":{"taint":{"effect":"NoSchedule"}}})"));
+  EXPECT_EQ(rule.spec.taint.effect, "NoSchedule");
+  EXPECT_THAT(client->Delete<DeviceTaintRule>({"", "r"}), IsOk());
 }
 
 // The same life, with the real kubectl where there is one.
