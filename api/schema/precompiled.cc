@@ -1,0 +1,1 @@
+// The source of the library whose precompiled headers the others share.
