@@ -29,21 +29,30 @@ Status CheckType(const Kind& kind, const KindVersion& version, const json::TypeM
 
 }  // namespace
 
+std::string_view MediaTypeOf(Format format) {
+  return format == Format::kJson ? "application/json" : proto::kContentType;
+}
+
+std::string EncodeMessage(const schema::MessageDescriptor& message, const void* message_data,
+                          const json::TypeMeta& type_meta, Format format) {
+  return format == Format::kJson
+             ? json::EncodeMessage(message, message_data, type_meta)
+             : proto::EncodeEnvelope(type_meta, proto::EncodeMessage(message, message_data));
+}
+
 std::string ApiVersionOf(const Kind& kind, const KindVersion& version) {
   return GroupVersionKind{kind.group, version.version, kind.kind}.ApiVersion();
 }
 
-std::string EncodeJson(const Object& object, const KindVersion& version, Level level) {
+std::string Encode(const Object& object, const KindVersion& version, Format format, Level level) {
   const Kind& kind = object.kind();
-  std::shared_ptr<const void> value = conversion::FromHub(object, version);
+  const std::shared_ptr<const void> value = conversion::FromHub(object, version);
+  if (format == Format::kProtobuf) {
+    return proto::EncodeMessage(*version.message, value.get(), level);
+  }
   return json::EncodeMessage(*version.message, value.get(),
                              {.api_version = ApiVersionOf(kind, version), .kind = kind.kind},
                              {.level = level});
-}
-
-std::string EncodeProto(const Object& object, const KindVersion& version, Level level) {
-  std::shared_ptr<const void> value = conversion::FromHub(object, version);
-  return proto::EncodeMessage(*version.message, value.get(), level);
 }
 
 Result<json::Decoded> DecodeJson(const Kind& kind, const KindVersion& version,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/object.h"
+#include "api/openapi/internal/swagger.h"
 #include "api/registry.h"
 #include "api/schema/descriptor.h"
 
@@ -357,6 +358,8 @@ std::string Hash(const std::string& text) {
   return buffer.data();
 }
 
+json Info(Level level) { return {{"title", "Kubernetes"}, {"version", LevelName(level)}}; }
+
 }  // namespace
 
 Documents::Documents(Level level) {
@@ -374,7 +377,7 @@ Documents::Documents(Level level) {
       }
     }
     const json document = {{"openapi", "3.0.0"},
-                           {"info", {{"title", "Kubernetes"}, {"version", LevelName(level)}}},
+                           {"info", Info(level)},
                            {"paths", std::move(document_paths)},
                            {"components", {{"schemas", schemas.Take()}}}};
     std::string text = document.dump();
@@ -391,6 +394,22 @@ const std::string* Documents::GroupVersion(std::string_view group, std::string_v
   return found == documents_.end() ? nullptr : &found->second;
 }
 
+Swagger::Swagger(Level level) {
+  SchemaBuilder schemas(level);
+  nlohmann::json paths = nlohmann::json::object();
+  for (const Kind* kind : AllKinds()) {
+    for (const KindVersion& version : kind->versions) {
+      if (version.ServedAt(level)) {
+        schemas.AddKind(*kind, version);
+        PathBuilder(*kind, version).AddTo(paths);
+      }
+    }
+  }
+  const nlohmann::json document = internal::MakeSwagger(Info(level), schemas.Take(), paths);
+  json = document.dump();
+  protobuf = internal::EncodeGnostic(document);
+}
+
 const Documents& DocumentsFor(Level level) {
   if (level == Level::k1_36) {
     static const Documents documents(Level::k1_36);
@@ -398,6 +417,15 @@ const Documents& DocumentsFor(Level level) {
   }
   static const Documents documents(Level::k1_37);
   return documents;
+}
+
+const Swagger& SwaggerFor(Level level) {
+  if (level == Level::k1_36) {
+    static const Swagger swagger(Level::k1_36);
+    return swagger;
+  }
+  static const Swagger swagger(Level::k1_37);
+  return swagger;
 }
 
 }  // namespace assay::api::openapi

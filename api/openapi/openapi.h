@@ -4,8 +4,7 @@
 //   GET /openapi/v3/apis/resource.k8s.io/v1    GroupVersion("resource.k8s.io", "v1")
 //   GET /openapi/v3/api/v1                     GroupVersion("", "v1")
 //
-// There is no /openapi/v2: clients of Kubernetes 1.27 and later ask for it only where v3 is
-// missing.
+//   GET /openapi/v2                            Swagger: all in one, as JSON or protobuf
 //
 // Thread-safe.
 #ifndef ASSAY_API_OPENAPI_OPENAPI_H_
@@ -36,8 +35,18 @@ class Documents {
   std::map<std::pair<std::string, std::string>, std::string> documents_;
 };
 
+// OpenAPI 2.0 of all that a level serves.
+struct Swagger {
+  explicit Swagger(Level level);
+
+  std::string json;
+  // As gnostic's openapi.v2.Document, in which client-go asks for it.
+  std::string protobuf;
+};
+
 // Made when first asked for, which takes tens of milliseconds, and kept for the whole program.
 const Documents& DocumentsFor(Level level);
+const Swagger& SwaggerFor(Level level);
 
 }  // namespace assay::api::openapi
 

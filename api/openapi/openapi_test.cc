@@ -8,6 +8,7 @@
 #include <string>
 
 #include "api/registry.h"
+#include "api/schema/descriptor.h"
 
 namespace assay::api::openapi {
 namespace {
@@ -81,6 +82,43 @@ TEST(OpenApiTest, ListsSayHowTheyMerge) {
   const json& volumes = pod["io.k8s.api.core.v1.PodSpec"]["properties"]["volumes"];
   EXPECT_EQ(volumes["x-kubernetes-patch-strategy"], "merge,retainKeys");
   EXPECT_EQ(pod["io.k8s.api.core.v1.Pod"]["x-kubernetes-group-version-kind"][0]["kind"], "Pod");
+}
+
+TEST(OpenApiTest, SwaggerHasEveryKindAndResolves) {
+  const json swagger = json::parse(SwaggerFor(Level::k1_36).json);
+  EXPECT_EQ(swagger["swagger"], "2.0");
+  const json& definitions = swagger["definitions"];
+  for (const Kind* kind : AllKinds()) {
+    for (const KindVersion& version : kind->versions) {
+      if (!version.ServedAt(Level::k1_36)) {
+        continue;
+      }
+      const json& types =
+          definitions[std::string(version.message->full_name)]["x-kubernetes-group-version-kind"];
+      EXPECT_EQ(
+          types,
+          json::array(
+              {{{"group", kind->group}, {"kind", kind->kind}, {"version", version.version}}}));
+    }
+  }
+  const json leaves = swagger.flatten();
+  for (const auto& [path, value] : leaves.items()) {
+    EXPECT_EQ(path.find("oneOf"), std::string::npos) << path;
+    if (path.ends_with("/$ref")) {
+      const auto reference = value.get<std::string>();
+      ASSERT_TRUE(reference.starts_with("#/definitions/")) << reference;
+      EXPECT_TRUE(definitions.contains(reference.substr(reference.rfind('/') + 1))) << reference;
+    }
+  }
+  const json& patch =
+      swagger["paths"]["/apis/resource.k8s.io/v1/namespaces/{namespace}/resourceclaims/{name}"]
+             ["patch"];
+  EXPECT_THAT(patch["consumes"], ::testing::Contains("application/strategic-merge-patch+json"));
+  EXPECT_EQ(patch["parameters"].back()["in"], "body");
+  // The protobuf form begins with the field `swagger`; client-go reads the rest in its own test.
+  EXPECT_TRUE(SwaggerFor(Level::k1_36)
+                  .protobuf.starts_with("\n\x03"
+                                        "2.0"));
 }
 
 TEST(OpenApiTest, FieldsOfALaterLevelAreAbsent) {

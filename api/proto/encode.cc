@@ -134,6 +134,10 @@ std::string EncodeMessage(const MessageDescriptor& message, const void* message_
   return out;
 }
 
+void AppendField(std::uint32_t number, std::string_view bytes, std::string* out) {
+  AppendBytesField(number, bytes, *out);
+}
+
 std::string EncodeEnvelope(const json::TypeMeta& type_meta, std::string_view raw) {
   std::string out("k8s\0", 4);
   {

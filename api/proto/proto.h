@@ -9,6 +9,7 @@
 #define ASSAY_API_PROTO_PROTO_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -39,6 +40,8 @@ struct Envelope {
 // kInvalidArgument: the magic bytes are missing, or what follows is malformed.
 Result<Envelope> DecodeEnvelope(std::string_view bytes);
 std::string EncodeEnvelope(const json::TypeMeta& type_meta, std::string_view raw);
+// Appends one field of a message: an embedded message (a list's item) or a string.
+void AppendField(std::uint32_t number, std::string_view bytes, std::string* out);
 
 // Decodes into a fresh value of `message`. kInvalidArgument names the field whose bytes are
 // malformed: "spec.pool: length 7 past the end".

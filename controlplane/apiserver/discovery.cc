@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "api/apidiscovery/types.h"
+#include "api/codec/codec.h"
 #include "api/core/types.h"
-#include "api/json/json.h"
 #include "api/meta/types.h"
 #include "api/registry.h"
 
@@ -16,6 +16,7 @@ namespace meta = api::meta;
 namespace discovery = api::apidiscovery;
 using api::GroupVersion;
 using api::Kind;
+using api::codec::Format;
 
 const std::vector<std::string>& AllVerbs() {
   static const auto* verbs = new std::vector<std::string>{
@@ -196,33 +197,35 @@ std::vector<std::string_view> ExtraSubresources(const Kind& kind) {
   return {};
 }
 
-std::string CoreVersionsDocument(std::string_view server_address) {
+std::string CoreVersionsDocument(std::string_view server_address, Format format) {
   meta::APIVersions document{
       .versions = {"v1"},
       .server_address_by_client_cidrs = {
           {.client_cidr = "0.0.0.0/0", .server_address = std::string(server_address)}}};
-  return api::json::EncodeAs(document, {.kind = "APIVersions"});
+  return api::codec::EncodeAs(
+      document, {.api_version = format == Format::kJson ? "" : "v1", .kind = "APIVersions"},
+      format);
 }
 
-std::string GroupListDocument(api::Level level) {
+std::string GroupListDocument(api::Level level, Format format) {
   std::vector<GroupVersion> all = GroupVersions(level);
   meta::APIGroupList list;
   for (const std::string& name : GroupNames(all)) {
     list.groups.push_back(GroupOf(name, all));
   }
-  return api::json::EncodeAs(list, {.api_version = "v1", .kind = "APIGroupList"});
+  return api::codec::EncodeAs(list, {.api_version = "v1", .kind = "APIGroupList"}, format);
 }
 
-std::optional<std::string> GroupDocument(std::string_view group, api::Level level) {
+std::optional<std::string> GroupDocument(std::string_view group, api::Level level, Format format) {
   meta::APIGroup document = GroupOf(std::string(group), GroupVersions(level));
   if (document.versions.empty()) {
     return std::nullopt;
   }
-  return api::json::EncodeAs(document, {.api_version = "v1", .kind = "APIGroup"});
+  return api::codec::EncodeAs(document, {.api_version = "v1", .kind = "APIGroup"}, format);
 }
 
 std::optional<std::string> ResourceListDocument(std::string_view group, std::string_view version,
-                                                api::Level level) {
+                                                api::Level level, Format format) {
   GroupVersion asked{std::string(group), std::string(version)};
   std::vector<GroupVersion> all = GroupVersions(level);
   if (std::find(all.begin(), all.end(), asked) == all.end()) {
@@ -258,10 +261,10 @@ std::optional<std::string> ResourceListDocument(std::string_view group, std::str
            .verbs = {{"create"}}});
     }
   }
-  return api::json::EncodeAs(list, {.api_version = "v1", .kind = "APIResourceList"});
+  return api::codec::EncodeAs(list, {.api_version = "v1", .kind = "APIResourceList"}, format);
 }
 
-std::string AggregatedDocument(bool core, api::Level level) {
+std::string AggregatedDocument(bool core, api::Level level, Format format) {
   std::vector<GroupVersion> all = GroupVersions(level);
   discovery::APIGroupDiscoveryList list;
   if (core) {
@@ -271,8 +274,8 @@ std::string AggregatedDocument(bool core, api::Level level) {
       list.items.push_back(AggregatedGroup(name, all, level));
     }
   }
-  return api::json::EncodeAs(
-      list, {.api_version = "apidiscovery.k8s.io/v2", .kind = "APIGroupDiscoveryList"});
+  return api::codec::EncodeAs(
+      list, {.api_version = "apidiscovery.k8s.io/v2", .kind = "APIGroupDiscoveryList"}, format);
 }
 
 }  // namespace assay::controlplane::apiserver

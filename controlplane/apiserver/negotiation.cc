@@ -1,9 +1,15 @@
 #include "controlplane/apiserver/negotiation.h"
 
+#include <algorithm>
+#include <charconv>
 #include <map>
+#include <tuple>
+#include <vector>
 
 namespace assay::controlplane::apiserver {
 namespace {
+
+using api::codec::Format;
 
 std::string_view Trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
@@ -43,10 +49,34 @@ MediaType ParseMediaType(std::string_view text) {
   return result;
 }
 
-std::optional<OutputForm> FormOf(const MediaType& media, bool discovery) {
-  if (media.type != "application/json" && media.type != "*/*" && media.type != "application/*") {
-    return std::nullopt;
+// The clauses of an Accept header as munnerz/goautoneg sorts them: by quality, then those without
+// wildcards first.
+std::vector<MediaType> ParseAccept(std::string_view accept) {
+  std::vector<MediaType> clauses;
+  while (!accept.empty()) {
+    clauses.push_back(ParseMediaType(TakePart(accept, ',')));
   }
+  const auto rank = [](const MediaType& media) {
+    const std::string_view q = media.Get("q");
+    double quality = 1;
+    // What is no number counts in full.
+    std::from_chars(q.data(), q.data() + q.size(), quality);
+    return std::tuple(-quality, media.type.starts_with('*'), media.type.ends_with('*'));
+  };
+  std::stable_sort(clauses.begin(), clauses.end(),
+                   [&](const MediaType& a, const MediaType& b) { return rank(a) < rank(b); });
+  return clauses;
+}
+
+std::optional<Format> FormatOf(const MediaType& media) {
+  if (media.type == "application/json" || media.type == "*/*" || media.type == "application/*") {
+    return Format::kJson;
+  }
+  return media.type == api::codec::MediaTypeOf(Format::kProtobuf) ? std::optional(Format::kProtobuf)
+                                                                  : std::nullopt;
+}
+
+std::optional<OutputForm> FormOf(const MediaType& media, Format format, bool discovery) {
   std::string_view as = media.Get("as");
   if (as.empty()) {
     return OutputForm::kObject;
@@ -61,7 +91,7 @@ std::optional<OutputForm> FormOf(const MediaType& media, bool discovery) {
   if (group != "meta.k8s.io" || version != "v1") {
     return std::nullopt;
   }
-  if (as == "Table") {
+  if (as == "Table" && format == Format::kJson) {
     return OutputForm::kTable;
   }
   if (as == "PartialObjectMetadata" || as == "PartialObjectMetadataList") {
@@ -72,13 +102,17 @@ std::optional<OutputForm> FormOf(const MediaType& media, bool discovery) {
 
 }  // namespace
 
-std::optional<OutputForm> NegotiateOutput(std::string_view accept, bool discovery) {
+std::optional<Output> NegotiateOutput(std::string_view accept, bool discovery) {
   if (Trim(accept).empty()) {
-    return OutputForm::kObject;
+    return Output();
   }
-  while (!accept.empty()) {
-    if (auto form = FormOf(ParseMediaType(TakePart(accept, ',')), discovery)) {
-      return form;
+  for (const MediaType& media : ParseAccept(accept)) {
+    const std::optional<Format> format = FormatOf(media);
+    if (!format) {
+      continue;
+    }
+    if (const std::optional<OutputForm> form = FormOf(media, *format, discovery)) {
+      return Output{*form, *format};
     }
   }
   return std::nullopt;

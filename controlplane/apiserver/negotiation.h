@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "api/codec/codec.h"
+
 namespace assay::controlplane::apiserver {
 
 enum class OutputForm {
@@ -18,9 +20,15 @@ enum class OutputForm {
   kAggregatedDiscovery,  // as=APIGroupDiscoveryList;v=v2;g=apidiscovery.k8s.io
 };
 
-// The first form in `accept` that can be served; nothing: 406. All answers are JSON. `discovery`:
-// the path is /api or /apis, where aggregated discovery can be had.
-std::optional<OutputForm> NegotiateOutput(std::string_view accept, bool discovery);
+struct Output {
+  OutputForm form = OutputForm::kObject;
+  api::codec::Format format = api::codec::Format::kJson;
+  friend bool operator==(const Output&, const Output&) = default;
+};
+
+// What of `accept` can be served and is wanted most; nothing: 406. Tables are JSON only.
+// `discovery`: the path is /api or /apis, where aggregated discovery can be had.
+std::optional<Output> NegotiateOutput(std::string_view accept, bool discovery);
 
 enum class BodyFormat {
   kJson,

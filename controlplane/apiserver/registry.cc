@@ -106,6 +106,15 @@ api::Object WithoutTimeChanges(const api::Object& updated, const api::Object& cu
   return std::move(draft).Freeze();
 }
 
+// Whether to store `updated` in place of `current` would store the same bytes (etcd3's store.go
+// compares them). What is equal to Kubernetes may still be written in another way: 1Gi, 1073741824.
+bool ChangesNothing(const api::Object& updated, const store::Version& current) {
+  const api::Kind& kind = updated.kind();
+  const api::Object timeless = WithoutTimeChanges(updated, current.object());
+  return api::schema::Equal(kind.hub(), timeless.data(), current.object().data()) &&
+         api::json::Encode(timeless) == api::json::Encode(current.object());
+}
+
 // Whether an update that leaves no finalizers is what an object being deleted has waited for.
 // Source: store.go, ShouldDeleteDuringUpdate; for namespaces registry/core/namespace/storage.
 bool IsDeletedByUpdate(const api::Object& updated, const api::Object& current) {
@@ -123,8 +132,9 @@ Registry::Registry(RegistryOptions options)
     : options_(std::move(options)),
       store_({.encoder =
                   [level = options_.compatibility.level()](const api::Object& object,
-                                                           const api::KindVersion& version) {
-                    return api::codec::EncodeJson(object, version, level);
+                                                           const api::KindVersion& version,
+                                                           api::codec::Format format) {
+                    return api::codec::Encode(object, version, format, level);
                   },
               .history_limit = options_.history_limit}),
       random_(options_.seed == 0 ? Random::FromSystem() : Random(options_.seed)) {}
@@ -240,10 +250,20 @@ ApiResult<VersionPtr> Registry::CreateOnce(const api::Object& object, RequestCon
   metadata.deletion_grace_period_seconds.reset();
   metadata.self_link.clear();
   if (IsNamespace(kind)) {
-    // Source: registry/core/namespace, PrepareForCreate and defaulting.
+    // Source: pkg/apis/core/v1, SetDefaults_Namespace.
+    draft.As<api::core::Namespace>().metadata.labels["kubernetes.io/metadata.name"] = metadata.name;
+  }
+  if (!is_apply) {
+    // The fields are those that the client sent, with defaults, before the strategy has its say.
+    // Source: handlers/create.go.
+    api::Object sent = std::move(draft).Freeze();
+    ASSAY_API_ASSIGN_OR_RETURN(sent, TrackFields(sent, nullptr, "", context));
+    draft = Draft::CopyOf(sent);
+  }
+  if (IsNamespace(kind)) {
+    // Source: registry/core/namespace, PrepareForCreate.
     auto& ns = draft.As<api::core::Namespace>();
     ns.status.phase = "Active";
-    ns.metadata.labels["kubernetes.io/metadata.name"] = metadata.name;
     if (std::find(ns.spec.finalizers.begin(), ns.spec.finalizers.end(), "kubernetes") ==
         ns.spec.finalizers.end()) {
       ns.spec.finalizers.push_back("kubernetes");
@@ -260,9 +280,6 @@ ApiResult<VersionPtr> Registry::CreateOnce(const api::Object& object, RequestCon
   }
   if (!outcome.errors.empty()) {
     return InvalidStatus(kind, prepared.name(), outcome.errors);
-  }
-  if (!is_apply) {
-    ASSAY_API_ASSIGN_OR_RETURN(outcome.object, TrackFields(outcome.object, nullptr, "", context));
   }
   const Key key{prepared.namespace_(), prepared.name()};
   VersionPtr existing = store_.Get(kind, key);
@@ -321,6 +338,11 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
     ASSAY_API_ASSIGN_OR_RETURN(wanted, WithVersionOf(current->object(), wanted));
     ASSAY_API_RETURN_IF_ERROR(
         RestrictNodeUpdate(context.user, wanted, current->object(), options.subresource));
+    if (!options.is_apply) {
+      // Of what the client sent, before the strategy has its say. Source: handlers/update.go.
+      ASSAY_API_ASSIGN_OR_RETURN(wanted,
+                                 TrackFields(wanted, current.get(), options.subresource, context));
+    }
     // A binding has checks of its own; the strategy of pods would not let spec.nodeName change, nor
     // that of namespaces their finalizers.
     validation::Outcome outcome{.object = wanted};
@@ -330,10 +352,6 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
     }
     if (!outcome.errors.empty()) {
       return InvalidStatus(kind, options.key.name, outcome.errors);
-    }
-    if (!options.is_apply) {
-      ASSAY_API_ASSIGN_OR_RETURN(
-          outcome.object, TrackFields(outcome.object, current.get(), options.subresource, context));
     }
     if (IsDeletedByUpdate(outcome.object, current->object())) {
       if (!context.dry_run) {
@@ -349,8 +367,7 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
     for (const std::string& warning : outcome.warnings) {
       context.warnings.push_back(warning);
     }
-    if (api::schema::Equal(kind.hub(), WithoutTimeChanges(outcome.object, current->object()).data(),
-                           current->object().data())) {
+    if (ChangesNothing(outcome.object, *current)) {
       return UpdateAnswer{current};
     }
     if (context.dry_run) {

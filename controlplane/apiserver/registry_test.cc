@@ -174,6 +174,38 @@ TEST_F(RegistryTest, AnUpdateWithoutEffectWritesNothing) {
   EXPECT_EQ(registry_.objects().resource_version(), before);
 }
 
+// The same amount in another way is no difference to Kubernetes, but it is stored.
+TEST_F(RegistryTest, AnotherSpellingIsWritten) {
+  ResourceSlice slice = Slice("a", "node-1");
+  slice.spec.devices.push_back({.name = "gpu-0"});
+  slice.spec.devices[0].capacity["memory"].value = *meta::Quantity::Parse("1Gi");
+  ASSERT_TRUE(Create(slice).ok());
+  slice = Read<ResourceSlice>("a", "");
+  slice.spec.devices[0].capacity["memory"].value = *meta::Quantity::Parse("1024Mi");
+  ASSERT_TRUE(Update(slice).ok());
+  EXPECT_EQ(Read<ResourceSlice>("a", "").metadata.resource_version, slice.metadata.resource_version)
+      << "1024Mi is 1Gi, which is how it is written";
+  slice.spec.devices[0].capacity["memory"].value = *meta::Quantity::Parse("1073741824");
+  ApiResult<UpdateAnswer> updated = Update(slice);
+  ASSERT_TRUE(updated.ok()) << updated.error().message;
+  EXPECT_NE(updated->object->object().metadata().resource_version, slice.metadata.resource_version);
+}
+
+// A manager has the fields that it sent, with defaults; not what the registry made of them.
+TEST_F(RegistryTest, FieldsAreTrackedAsTheyAreSent) {
+  api::core::Namespace ns;
+  ns.metadata.name = "tracked";
+  ApiResult<VersionPtr> created = Create(ns);
+  ASSERT_TRUE(created.ok()) << created.error().message;
+  const auto& fields = (*created)->object().metadata().managed_fields;
+  ASSERT_THAT(fields, SizeIs(1));
+  EXPECT_EQ(fields[0].fields_v1->json,
+            R"({"f:metadata":{"f:labels":{".":{},"f:kubernetes.io/metadata.name":{}}}})");
+  ns = Read<api::core::Namespace>("tracked", "");
+  EXPECT_EQ(ns.status.phase, "Active");
+  EXPECT_THAT(ns.spec.finalizers, ElementsAre("kubernetes"));
+}
+
 TEST_F(RegistryTest, DryRunStoresNothing) {
   RequestContext context = Context();
   context.dry_run = true;

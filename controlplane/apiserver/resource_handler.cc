@@ -137,7 +137,7 @@ Answer ResourceHandler::Handle(ApiCall& call) {
 }
 
 WriteForm ResourceHandler::FormOf(const ApiCall& call) const {
-  WriteForm form{.version = &call.version(), .form = call.form, .now = registry_.clock().Now()};
+  WriteForm form{.version = &call.version(), .output = call.output, .now = registry_.clock().Now()};
   std::string_view include = call.query().Get("includeObject");
   form.include_object = include == "None"     ? api::table::IncludeObject::kNone
                         : include == "Object" ? api::table::IncludeObject::kObject
@@ -147,7 +147,14 @@ WriteForm ResourceHandler::FormOf(const ApiCall& call) const {
 
 Answer ResourceHandler::ObjectAnswer(const ApiCall& call, int code,
                                      const VersionPtr& object) const {
-  return {.code = code, .body = WriteObject(*object, FormOf(call))};
+  return {.code = code,
+          .body = WriteObject(*object, FormOf(call)),
+          .content_type = std::string(api::codec::MediaTypeOf(call.output.format))};
+}
+
+Answer ResourceHandler::ListAnswerOf(const ApiCall& call, const ListAnswer& list) const {
+  return {.body = WriteList(call.kind(), list, FormOf(call)),
+          .content_type = std::string(api::codec::MediaTypeOf(call.output.format))};
 }
 
 Answer ResourceHandler::Get(ApiCall& call) {
@@ -182,7 +189,7 @@ Answer ResourceHandler::List(ApiCall& call) {
   if (!list.ok()) {
     return StatusAnswer(list.error());
   }
-  return {.body = WriteList(call.kind(), *list, FormOf(call))};
+  return ListAnswerOf(call, *list);
 }
 
 ApiResult<ResourceHandler::WatchPlan> ResourceHandler::PlanWatch(const ApiCall& call) const {
@@ -374,7 +381,7 @@ Answer ResourceHandler::DeleteCollection(ApiCall& call) {
   if (!deleted.ok()) {
     return StatusAnswer(deleted.error());
   }
-  return {.body = WriteList(call.kind(), *deleted, FormOf(call))};
+  return ListAnswerOf(call, *deleted);
 }
 
 Answer ResourceHandler::Bind(ApiCall& call) {
@@ -444,9 +451,8 @@ Answer ResourceHandler::RequestToken(ApiCall& call) {
   request.status.token = issue_token_(std::move(user));
   request.status.expiration_timestamp =
       meta::Time::From(registry_.clock().Now() + std::chrono::seconds(seconds));
-  return {.code = 201,
-          .body = api::json::EncodeAs(
-              request, {.api_version = "authentication.k8s.io/v1", .kind = "TokenRequest"})};
+  return MessageAnswer(call, 201, request,
+                       {.api_version = "authentication.k8s.io/v1", .kind = "TokenRequest"});
 }
 
 }  // namespace assay::controlplane::apiserver

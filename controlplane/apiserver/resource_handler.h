@@ -50,6 +50,7 @@ class ResourceHandler {
   ApiResult<ListQuery> ListQueryOf(const ApiCall& call) const;
   ApiResult<DeleteQuery> DeleteQueryOf(ApiCall& call) const;
   Answer ObjectAnswer(const ApiCall& call, int code, const VersionPtr& object) const;
+  Answer ListAnswerOf(const ApiCall& call, const ListAnswer& list) const;
 
   Registry& registry_;
   const std::function<std::string(User)> issue_token_;

@@ -28,8 +28,7 @@ Answer Review(const ApiCall& call, const std::string& group, const std::string& 
     return StatusAnswer(*error);
   }
   fill(review);
-  return {.code = 201,
-          .body = api::json::EncodeAs(review, {.api_version = group + "/v1", .kind = kind})};
+  return MessageAnswer(call, 201, review, {.api_version = group + "/v1", .kind = kind});
 }
 
 template <typename Spec>

@@ -26,8 +26,10 @@ namespace {
 
 namespace meta = api::meta;
 
-constexpr std::string_view kAggregatedType =
-    "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+constexpr std::string_view kSwaggerProtobuf =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+constexpr std::string_view kAggregatedParameters =
+    ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 // What may be read without credentials (the role system:public-info-viewer).
 bool IsPublic(const RequestInfo& info) {
@@ -125,6 +127,11 @@ struct Server::Impl {
     ApiCall call;
     call.route = ParseRoute(request.method, request.path, request.query, level());
     call.request = std::move(request);
+    const RequestInfo& info = call.route.info;
+    const bool discovery = info.path == "/api" || info.path == "/apis";
+    const std::optional<Output> output =
+        NegotiateOutput(call.request.headers.Get("Accept"), discovery);
+    call.output = output.value_or(Output());  // Errors are in that form too.
     std::optional<User> user = Authenticate(call.request);
     if (!user) {
       Reply(call, *responder, StatusAnswer(meta::Unauthorized("Unauthorized")));
@@ -140,24 +147,19 @@ struct Server::Impl {
       Misbehave(call, std::move(responder), *action);
       return;
     }
-    const RequestInfo& info = call.route.info;
     bool anonymous = call.user.InGroup("system:unauthenticated");
     if (anonymous ? !IsPublic(info) : !registry.authorizer().Allows(call.user, info)) {
       Reply(call, *responder, StatusAnswer(ForbiddenStatus(call.user, info)));
       return;
     }
-    const bool discovery = info.path == "/api" || info.path == "/apis";
-    auto form = NegotiateOutput(call.request.headers.Get("Accept"), discovery);
-    if (!form && !info.is_resource) {
-      form = OutputForm::kObject;  // Fixed paths are JSON or text, whatever was asked for.
-    }
-    if (!form) {
+    // Fixed paths are JSON or text, whatever was asked for.
+    if (!output && info.is_resource) {
       Reply(call, *responder,
-            StatusAnswer(meta::NotAcceptable(
-                "only the following media types are accepted: application/json")));
+            StatusAnswer(meta::NotAcceptable("only the following media types are accepted: "
+                                             "application/json, "
+                                             "application/vnd.kubernetes.protobuf")));
       return;
     }
-    call.form = *form;
     if (call.route.kind != nullptr && info.verb == "watch" && info.subresource.empty()) {
       Watch(call, *responder);
       return;
@@ -184,6 +186,8 @@ struct Server::Impl {
 
   // What is at the paths that are no resources.
   std::optional<Answer> Document(const ApiCall& call) {
+    const api::codec::Format format = call.output.format;
+    const std::string media_type(api::codec::MediaTypeOf(format));
     std::string_view path = call.route.info.path;
     while (path.size() > 1 && path.ends_with('/')) {
       path.remove_suffix(1);
@@ -197,21 +201,29 @@ struct Server::Impl {
     }
     if (path == "/api" || path == "/apis") {
       bool core = path == "/api";
-      if (call.form == OutputForm::kAggregatedDiscovery) {
-        return Answer{.body = AggregatedDocument(core, level()),
-                      .content_type = std::string(kAggregatedType)};
+      if (call.output.form == OutputForm::kAggregatedDiscovery) {
+        return Answer{.body = AggregatedDocument(core, level(), format),
+                      .content_type = media_type + std::string(kAggregatedParameters)};
       }
-      return Answer{.body = core ? CoreVersionsDocument(server->url().substr(8))
-                                 : GroupListDocument(level())};
+      return Answer{.body = core ? CoreVersionsDocument(server->url().substr(8), format)
+                                 : GroupListDocument(level(), format),
+                    .content_type = media_type};
+    }
+    if (path == "/openapi/v2") {
+      const api::openapi::Swagger& swagger = api::openapi::SwaggerFor(level());
+      return call.request.headers.Get("Accept").find("proto-openapi.spec.v2") ==
+                     std::string_view::npos
+                 ? Answer{.body = swagger.json}
+                 : Answer{.body = swagger.protobuf, .content_type = std::string(kSwaggerProtobuf)};
     }
     if (path == "/openapi/v3") {
       return Answer{.body = api::openapi::DocumentsFor(level()).discovery()};
     }
-    return GroupPath(path);
+    return GroupPath(path, format);
   }
 
   // /api/v1, /apis/<group>, /apis/<group>/<version>, and the same below /openapi/v3.
-  std::optional<Answer> GroupPath(std::string_view path) {
+  std::optional<Answer> GroupPath(std::string_view path, api::codec::Format format) {
     constexpr std::string_view kOpenApi = "/openapi/v3";
     bool openapi = path.starts_with(kOpenApi);
     if (openapi) {
@@ -234,10 +246,14 @@ struct Server::Impl {
           api::openapi::DocumentsFor(level()).GroupVersion(group, version);
       return document == nullptr ? std::nullopt : std::optional(Answer{.body = *document});
     }
-    std::optional<std::string> document = version.empty()
-                                              ? GroupDocument(group, level())
-                                              : ResourceListDocument(group, version, level());
-    return document ? std::optional(Answer{.body = *std::move(document)}) : std::nullopt;
+    std::optional<std::string> document =
+        version.empty() ? GroupDocument(group, level(), format)
+                        : ResourceListDocument(group, version, level(), format);
+    if (!document) {
+      return std::nullopt;
+    }
+    return Answer{.body = *std::move(document),
+                  .content_type = std::string(api::codec::MediaTypeOf(format))};
   }
 
   void Watch(ApiCall& call, http::Responder& responder) {
@@ -254,11 +270,11 @@ struct Server::Impl {
       return;
     }
     Record(call, 200, /*injected=*/false);
-    auto stream = responder.StartStream(
-        200, {{"Content-Type", "application/json"}, {"Cache-Control", "no-cache, private"}});
+    auto stream = responder.StartStream(200, {{"Content-Type", WatchMediaType(call.output.format)},
+                                              {"Cache-Control", "no-cache, private"}});
     if (!cursor.ok()) {
       // As upstream: the watch starts, and its first event says that the version is too old.
-      stream->Write(WriteErrorEvent(cursor.error()));
+      stream->Write(WriteErrorEvent(cursor.error(), call.output.format));
       stream->End();
       return;
     }
@@ -330,7 +346,7 @@ struct Server::Impl {
   void Reply(const ApiCall& call, http::Responder& responder, Answer answer,
              bool injected = false) {
     Record(call, answer.code, injected);
-    responder.Send(ToResponse(std::move(answer), call.context.warnings));
+    responder.Send(ToResponse(call, std::move(answer)));
   }
 
   void Record(const ApiCall& call, int code, bool injected) {

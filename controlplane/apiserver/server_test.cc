@@ -254,11 +254,94 @@ TEST_F(ServerTest, WritesEachForm) {
            {{"Accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}});
   EXPECT_EQ(partial.body["kind"], "PartialObjectMetadataList");
   EXPECT_EQ(partial.body["items"][0]["metadata"]["name"], "a");
-  EXPECT_EQ(Call("GET", kMaps, "", {{"Accept", "application/vnd.kubernetes.protobuf"}}).code, 406);
+  EXPECT_EQ(Call("GET", kMaps, "", {{"Accept", "application/cbor"}}).code, 406);
+  EXPECT_EQ(Call("GET", kMaps, "", {{"Accept", "application/cbor, application/json"}}).code, 200);
+  // What is wanted less comes last.
+  EXPECT_EQ(Call("GET", kMaps, "",
+                 {{"Accept", "application/vnd.kubernetes.protobuf;q=0.5, application/json"}})
+                .body["kind"],
+            "ConfigMapList");
+}
+
+// What `T` is in an answer's envelope.
+template <typename T>
+T Unwrap(std::string_view answer, const std::string& api_version, const std::string& kind) {
+  T value;
+  Result<api::proto::Envelope> envelope = api::proto::DecodeEnvelope(answer);
+  EXPECT_THAT(envelope, IsOk());
+  if (envelope.ok()) {
+    EXPECT_EQ(envelope->type_meta.api_version, api_version);
+    EXPECT_EQ(envelope->type_meta.kind, kind);
+    EXPECT_THAT(
+        api::proto::DecodeMessage(api::schema::DescriptorOf<T>(), envelope->raw, {}, &value),
+        IsOk());
+  }
+  return value;
+}
+
+TEST_F(ServerTest, AnswersInProtobuf) {
+  const http::Headers headers{{"Accept", "application/vnd.kubernetes.protobuf"}};
+  Reply created = Call("POST", kMaps, MapJson("a", R"(,"labels":{"x":"y"})"), headers);
+  EXPECT_EQ(created.code, 201);
+  EXPECT_EQ(created.headers.Get("Content-Type"), "application/vnd.kubernetes.protobuf");
+  auto map = Unwrap<api::core::ConfigMap>(created.text, "v1", "ConfigMap");
+  EXPECT_EQ(map.metadata.name, "a");
+  EXPECT_EQ(map.metadata.managed_fields.size(), 1u);
+  EXPECT_EQ(Unwrap<api::core::ConfigMap>(Call("GET", std::string(kMaps) + "/a", "", headers).text,
+                                         "v1", "ConfigMap"),
+            map);
+
+  Reply missing = Call("GET", std::string(kMaps) + "/b", "", headers);
+  EXPECT_EQ(missing.code, 404);
+  EXPECT_EQ(Unwrap<api::meta::Status>(missing.text, "v1", "Status").reason, "NotFound");
+  token_ = "wrong";
+  EXPECT_EQ(Unwrap<api::meta::Status>(Call("GET", kMaps, "", headers).text, "v1", "Status").code,
+            401);
+  token_ = server_->admin_token();
+
+  // A list: metadata 1, items 2, as every kind's.
+  Reply list = Call("GET", kMaps, "", headers);
+  auto envelope = *api::proto::DecodeEnvelope(list.text);
+  EXPECT_EQ(envelope.type_meta.kind, "ConfigMapList");
+  auto partial = Unwrap<api::meta::PartialObjectMetadata>(
+      Call("GET", std::string(kMaps) + "/a", "",
+           {{"Accept",
+             "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io"}})
+          .text,
+      "meta.k8s.io/v1", "PartialObjectMetadata");
+  EXPECT_EQ(partial.metadata, map.metadata);
+  // Tables are JSON only: the next best is taken.
+  EXPECT_EQ(Call("GET", kMaps, "",
+                 {{"Accept",
+                   "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,"
+                   "application/json"}})
+                .body["kind"],
+            "ConfigMapList");
   EXPECT_EQ(
-      Call("GET", kMaps, "", {{"Accept", "application/vnd.kubernetes.protobuf, application/json"}})
-          .body["kind"],
-      "ConfigMapList");
+      Unwrap<api::meta::APIGroupList>(Call("GET", "/apis", "", headers).text, "v1", "APIGroupList")
+          .groups.size(),
+      Call("GET", "/apis").body["groups"].size());
+}
+
+// Frames of four bytes of length, big endian, and a WatchEvent without an envelope.
+TEST_F(ServerTest, StreamsProtobuf) {
+  ASSERT_EQ(Call("POST", kMaps, MapJson("a")).code, 201);
+  Reply watched = Call("GET", std::string(kMaps) + "?watch=true&timeoutSeconds=1", "",
+                       {{"Accept", "application/vnd.kubernetes.protobuf;stream=watch"}});
+  EXPECT_EQ(watched.headers.Get("Content-Type"),
+            "application/vnd.kubernetes.protobuf;stream=watch");
+  ASSERT_GT(watched.text.size(), 4u);
+  std::size_t size = 0;
+  for (int i = 0; i < 4; ++i) {
+    size = size << 8 | static_cast<unsigned char>(watched.text[static_cast<std::size_t>(i)]);
+  }
+  ASSERT_EQ(watched.text.size(), size + 4);
+  api::meta::WatchEvent event;
+  ASSERT_THAT(api::proto::DecodeMessage(api::schema::DescriptorOf<api::meta::WatchEvent>(),
+                                        std::string_view(watched.text).substr(4), {}, &event),
+              IsOk());
+  EXPECT_EQ(event.type, "ADDED");
+  EXPECT_EQ(Unwrap<api::core::ConfigMap>(event.object.json, "v1", "ConfigMap").metadata.name, "a");
 }
 
 TEST_F(ServerTest, ServesEachVersion) {

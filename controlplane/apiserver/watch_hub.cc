@@ -88,7 +88,7 @@ class WatchHub::Stream : public std::enable_shared_from_this<WatchHub::Stream> {
     Forget();
   }
   void Expire(const api::meta::Status& status) {
-    watch_.stream->Write(WriteErrorEvent(status));
+    watch_.stream->Write(WriteErrorEvent(status, watch_.form.output.format));
     End();
   }
   void End() {

@@ -11,15 +11,16 @@ Version::Version(api::Object object, std::uint64_t resource_version, const Encod
     : object_(std::move(object)),
       resource_version_(resource_version),
       encoder_(encoder),
-      encoded_(new Encoded[object_.kind().versions.size()]) {}
+      encoded_(new Encoded[2 * object_.kind().versions.size()]) {}
 
-const std::string& Version::Json(const api::KindVersion& version) const {
+const std::string& Version::Encode(const api::KindVersion& version,
+                                   api::codec::Format format) const {
   const std::vector<api::KindVersion>& versions = object_.kind().versions;
   auto index = static_cast<std::size_t>(&version - versions.data());
   ASSAY_CHECK(index < versions.size()) << version.version << " is of another kind";
-  Encoded& encoded = encoded_[index];
-  std::call_once(encoded.once, [&] { encoded.json = (*encoder_)(object_, version); });
-  return encoded.json;
+  Encoded& encoded = encoded_[2 * index + (format == api::codec::Format::kJson ? 0 : 1)];
+  std::call_once(encoded.once, [&] { encoded.text = (*encoder_)(object_, version, format); });
+  return encoded.text;
 }
 
 Watch::~Watch() {

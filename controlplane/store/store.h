@@ -2,8 +2,8 @@
 // version that counts all writes, and a history from which watches continue without gaps.
 //
 // What etcd and the watch cache are to kube-apiserver, without the encoding: an Object goes in and
-// the same Object comes out, shared by readers and watchers. Its JSON is made at most once per
-// served version, when the first reader wants it.
+// the same Object comes out, shared by readers and watchers. Its JSON and protobuf are made at most
+// once per served version, when the first reader wants them.
 //
 //   ASSAY_ASSIGN_OR_RETURN(VersionPtr created, store.Create(std::move(draft)));
 //   auto watch = store.Watch({.kind = &kind, .after = created->resource_version()});
@@ -26,35 +26,43 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/codec/codec.h"
 #include "api/object.h"
 #include "base/result.h"
 #include "controlplane/store/draft.h"
 
 namespace assay::controlplane::store {
 
-// Writes an object as JSON in one of its kind's versions.
-using Encoder = std::function<std::string(const api::Object&, const api::KindVersion&)>;
+// Writes an object in one of its kind's versions: as JSON, or as protobuf without an envelope.
+using Encoder =
+    std::function<std::string(const api::Object&, const api::KindVersion&, api::codec::Format)>;
 
-// One version of an object. Thread-safe: immutable but for the JSON that it keeps once made.
+// One version of an object. Thread-safe: immutable but for the encodings that it keeps once made.
 class Version {
  public:
   Version(api::Object object, std::uint64_t resource_version, const Encoder* encoder);
 
   const api::Object& object() const { return object_; }
   std::uint64_t resource_version() const { return resource_version_; }
-  // The object as JSON in `version`, which must be one of its kind's.
-  const std::string& Json(const api::KindVersion& version) const;
+  // The object in `version`, which must be one of its kind's: as JSON; as protobuf's bare bytes.
+  const std::string& Json(const api::KindVersion& version) const {
+    return Encode(version, api::codec::Format::kJson);
+  }
+  const std::string& Protobuf(const api::KindVersion& version) const {
+    return Encode(version, api::codec::Format::kProtobuf);
+  }
 
  private:
   struct Encoded {
     std::once_flag once;
-    std::string json;
+    std::string text;
   };
+  const std::string& Encode(const api::KindVersion& version, api::codec::Format format) const;
 
   const api::Object object_;
   const std::uint64_t resource_version_;
   const Encoder* encoder_;                      // The Store's options hold it.
-  mutable std::unique_ptr<Encoded[]> encoded_;  // One for each version of the kind.
+  mutable std::unique_ptr<Encoded[]> encoded_;  // Two for each version of the kind.
 };
 
 // Shared by the store, its history and everybody who reads.

@@ -52,12 +52,13 @@ std::vector<std::string> Describe(const std::vector<Event>& events) {
 class StoreTest : public ::testing::Test {
  protected:
   StoreOptions Options(std::size_t history_limit = 1000) {
-    return {.encoder =
-                [this](const api::Object& object, const api::KindVersion&) {
-                  ++encodings_;
-                  return "<" + object.name() + ">";
-                },
-            .history_limit = history_limit};
+    return {
+        .encoder =
+            [this](const api::Object& object, const api::KindVersion&, api::codec::Format format) {
+              ++encodings_;
+              return (format == api::codec::Format::kJson ? "<" : "(") + object.name() + ">";
+            },
+        .history_limit = history_limit};
   }
   std::atomic<int> encodings_ = 0;
   Store store_{Options()};
@@ -184,6 +185,9 @@ TEST_F(StoreTest, EncodesAVersionOnce) {
   }
   readers.clear();
   EXPECT_EQ(encodings_, 1);
+  EXPECT_EQ(a->Protobuf(Kind().versions.front()), "(a>");
+  EXPECT_EQ(a->Json(Kind().versions.front()), "<a>");
+  EXPECT_EQ(encodings_, 2);
 }
 
 TEST_F(StoreTest, ConcurrentWritersLoseNothing) {

@@ -1,6 +1,7 @@
 // Drives Assay's API server with the official Go client, as drivers and controllers do: typed
 // clients that send protobuf, informers that stream their lists, apply, paging, conflicts, watches
-// that break and versions that are compacted away.
+// that break and versions that are compacted away. All of it twice: with clients that accept
+// nothing but protobuf, and with such that accept nothing but JSON.
 //
 // usage: clientgo SERVER
 //
@@ -20,11 +21,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	resourceapi "k8s.io/api/resource/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,6 +46,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/pager"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/kube-openapi/pkg/util/proto"
 )
 
 const (
@@ -57,9 +61,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: clientgo SERVER")
 		os.Exit(2)
 	}
-	if err := run(os.Args[1]); err != nil {
-		fmt.Fprintln(os.Stderr, "clientgo:", err)
-		os.Exit(1)
+	for _, accept := range []string{protobuf, "application/json"} {
+		fmt.Println("accepting", accept)
+		if err := run(os.Args[1], accept); err != nil {
+			fmt.Fprintln(os.Stderr, "clientgo:", err)
+			os.Exit(1)
+		}
 	}
 	fmt.Println("everything held")
 }
@@ -116,13 +123,33 @@ type step struct {
 }
 
 type world struct {
-	server *server
-	client kubernetes.Interface
-	slices cache.SharedIndexInformer
-	claims cache.SharedIndexInformer
+	server  *server
+	client  kubernetes.Interface
+	accept  string
+	answers *answers
+	slices  cache.SharedIndexInformer
+	claims  cache.SharedIndexInformer
 }
 
-func run(program string) error {
+// answers counts the answers for resources by their content type.
+type answers struct {
+	next  http.RoundTripper
+	mu    sync.Mutex
+	types map[string]int
+}
+
+func (a *answers) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := a.next.RoundTrip(request)
+	if err == nil && strings.Count(request.URL.Path, "/") > 3 && !strings.HasPrefix(request.URL.Path, "/openapi") {
+		kind, _, _ := strings.Cut(response.Header.Get("Content-Type"), ";")
+		a.mu.Lock()
+		a.types[kind]++
+		a.mu.Unlock()
+	}
+	return response, err
+}
+
+func run(program, accept string) error {
 	directory, err := os.MkdirTemp("", "clientgo")
 	if err != nil {
 		return err
@@ -138,7 +165,12 @@ func run(program string) error {
 	}()
 	typed := rest.CopyConfig(s.config)
 	typed.ContentType = protobuf
-	typed.AcceptContentTypes = protobuf + ",application/json"
+	typed.AcceptContentTypes = accept
+	seen := &answers{types: map[string]int{}}
+	typed.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		seen.next = next
+		return seen
+	})
 	client, err := kubernetes.NewForConfig(typed)
 	if err != nil {
 		return err
@@ -146,7 +178,7 @@ func run(program string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	factory := informers.NewSharedInformerFactory(client, 0)
-	w := &world{server: s, client: client,
+	w := &world{server: s, client: client, accept: accept, answers: seen,
 		slices: factory.Resource().V1().ResourceSlices().Informer(),
 		claims: factory.Resource().V1().ResourceClaims().Informer()}
 	factory.Start(ctx.Done())
@@ -168,7 +200,9 @@ func run(program string) error {
 		{"dynamic and metadata clients", otherClients},
 		{"events of both groups are one", eventGroups},
 		{"CBOR is refused", cborRefused},
+		{"JSON and protobuf say the same", sameInBoth},
 		{"a namespace is emptied", namespaceEmptied},
+		{"answers are what was accepted", accepted},
 	} {
 		stepCtx, done := context.WithTimeout(ctx, 2*patience)
 		err := step.do(stepCtx, w)
@@ -248,7 +282,39 @@ func discovery(ctx context.Context, w *world) error {
 	if _, ok := spec.Components.Schemas["io.k8s.api.resource.v1.ResourceSlice"]; !ok {
 		return errors.New("OpenAPI has no ResourceSlice")
 	}
-	return nil
+	return swagger(w)
+}
+
+// swagger reads OpenAPI v2 as kubectl does.
+func swagger(w *world) error {
+	document, err := w.client.Discovery().OpenAPISchema()
+	if err != nil {
+		return err
+	}
+	models, err := proto.NewOpenAPIData(document)
+	if err != nil {
+		return err
+	}
+	pod, ok := models.LookupModel("io.k8s.api.core.v1.PodSpec").(*proto.Kind)
+	if !ok {
+		return errors.New("Swagger has no PodSpec")
+	}
+	containers, ok := pod.Fields["containers"].(*proto.Array)
+	if !ok || containers.GetExtensions()["x-kubernetes-patch-merge-key"] != "name" {
+		return fmt.Errorf("Swagger's containers: %v", pod.Fields["containers"])
+	}
+	for _, path := range document.GetPaths().GetPath() {
+		if path.GetName() == "/api/v1/namespaces/{namespace}/pods/{name}" {
+			patch := path.GetValue().GetPatch()
+			for _, parameter := range patch.GetParameters() {
+				query := parameter.GetParameter().GetNonBodyParameter().GetQueryParameterSubSchema()
+				if query.GetName() == "dryRun" {
+					return nil
+				}
+			}
+		}
+	}
+	return errors.New("Swagger has no dryRun for pods")
 }
 
 func informersSync(ctx context.Context, w *world) error {
@@ -656,6 +722,58 @@ func cborRefused(ctx context.Context, w *world) error {
 	var code int
 	if result.StatusCode(&code); code != http.StatusUnsupportedMediaType {
 		return fmt.Errorf("answered %d: %v", code, result.Error())
+	}
+	return nil
+}
+
+// sameInBoth reads every kind of object that is there as JSON and as protobuf.
+func sameInBoth(ctx context.Context, w *world) error {
+	var clients []kubernetes.Interface
+	for _, accept := range []string{protobuf, "application/json"} {
+		config := rest.CopyConfig(w.server.config)
+		config.AcceptContentTypes = accept
+		client, err := kubernetes.NewForConfig(config)
+		if err != nil {
+			return err
+		}
+		clients = append(clients, client)
+	}
+	all := metav1.ListOptions{}
+	for name, list := range map[string]func(kubernetes.Interface) (runtime.Object, error){
+		"slices": func(c kubernetes.Interface) (runtime.Object, error) {
+			return c.ResourceV1().ResourceSlices().List(ctx, all)
+		},
+		"v1beta1": func(c kubernetes.Interface) (runtime.Object, error) {
+			return c.ResourceV1beta1().ResourceSlices().List(ctx, all)
+		},
+		"claims": func(c kubernetes.Interface) (runtime.Object, error) {
+			return c.ResourceV1().ResourceClaims("").List(ctx, all)
+		},
+		"namespaces": func(c kubernetes.Interface) (runtime.Object, error) { return c.CoreV1().Namespaces().List(ctx, all) },
+		"configmaps": func(c kubernetes.Interface) (runtime.Object, error) { return c.CoreV1().ConfigMaps("").List(ctx, all) },
+		"events":     func(c kubernetes.Interface) (runtime.Object, error) { return c.EventsV1().Events("").List(ctx, all) },
+	} {
+		first, err := list(clients[0])
+		if err != nil {
+			return err
+		}
+		second, err := list(clients[1])
+		if err != nil {
+			return err
+		}
+		if !equality.Semantic.DeepEqual(first, second) {
+			return fmt.Errorf("%s: protobuf %v, JSON %v", name, first, second)
+		}
+	}
+	return nil
+}
+
+// accepted holds the content types of all answers so far to what the client accepts.
+func accepted(_ context.Context, w *world) error {
+	w.answers.mu.Lock()
+	defer w.answers.mu.Unlock()
+	if len(w.answers.types) != 1 || w.answers.types[w.accept] < 50 {
+		return fmt.Errorf("accepted %s, got %v", w.accept, w.answers.types)
 	}
 	return nil
 }
