@@ -23,6 +23,7 @@
 #include "driver-ref/kubelet/instance_lock.h"
 #include "driver-ref/kubelet/services.h"
 #include "driver-ref/kubelet/socket_server.h"
+#include "driver-ref/mutants.h"
 #include "driver-ref/prepare/checkpoint.h"
 #include "driver-ref/prepare/preparer.h"
 #include "driver-ref/publish/publisher.h"
@@ -98,12 +99,13 @@ struct Driver::Impl {
                   .endpoint = plugin_path.string()},
                  preparer, monitor),
         plugin_socket(plugin_path, services.plugin()),
-        registration_socket(SocketPath(options.registry_dir,
-                                       options.instance_id.empty()
-                                           ? options.driver_name
-                                           : options.driver_name + "-" + options.instance_id,
-                                       "-reg.sock"),
-                            services.registration()) {}
+        registration_socket(
+            SocketPath(options.registry_dir,
+                       options.instance_id.empty() || mutants::Is("one-registration-socket")
+                           ? options.driver_name
+                           : options.driver_name + "-" + options.instance_id,
+                       "-reg.sock"),
+            services.registration()) {}
 
   // On the client's loop, where the publisher lives.
   void Publish() {

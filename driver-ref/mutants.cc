@@ -37,6 +37,16 @@ constexpr Mutant kAll[] = {
     {"names-by-index", "SLICE-16", "names devices by their index"},
     {"attribute-too-long", "SLICE-22", "publishes strings as long as they come"},
     {"publishes-once", "SLICE-34", "does not bring a deleted slice back"},
+    // Admin access.
+    {"admin-needs-free", "ADMIN-01", "treats admin access as a claim on the device"},
+    // Health.
+    {"reports-one-device", "HLTH-03", "reports the health of the first device only"},
+    // API requests.
+    {"lists-all-slices", "RBAC-05", "asks for the slices of the whole cluster"},
+    // Rolling update.
+    {"one-registration-socket", "ROLL-01", "gives all instances one registration socket"},
+    // The end.
+    {"keeps-sockets", "LIFE-02", "leaves its sockets behind"},
 };
 
 }  // namespace

@@ -26,6 +26,9 @@ constexpr Duration kMaxBackoff = std::chrono::seconds(30);
 constexpr std::size_t kMaxDropped = 64;
 
 std::string Selector(const Publisher::Options& options) {
+  if (mutants::Is("lists-all-slices")) {
+    return "";
+  }
   return "spec.driver=" + options.driver_name + ",spec.nodeName=" + options.node_name;
 }
 
