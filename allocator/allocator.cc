@@ -1,14 +1,19 @@
 #include "allocator/allocator.h"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <map>
-#include <set>
 #include <unordered_map>
 #include <utility>
 
 #include "allocator/explain/explainer.h"
+#include "allocator/inventory/node_selection.h"
 #include "allocator/inventory/pool.h"
+#include "allocator/inventory/shape.h"
+#include "allocator/search/prepared.h"
 #include "allocator/search/search.h"
+#include "allocator/search/searcher.h"
 #include "allocator/selector/selector.h"
 #include "api/compatibility.h"
 #include "api/core/types.h"
@@ -25,19 +30,112 @@ using inventory::Pool;
 
 namespace {
 
-using PoolKey = std::pair<std::string, std::string>;  // driver, pool
+using inventory::PoolId;
+using inventory::Uses;
 using Classes = std::map<std::string, DeviceClass, std::less<>>;
-using Uses = std::map<std::string, DeviceUse>;  // by device
 
-// Which pools a node has to look at.
-struct NodeIndex {
-  std::unordered_map<std::string, std::vector<std::uint32_t>> of_node;
-  std::vector<std::uint32_t> of_all;  // those that every node sees something of
+// Pools by number, in chunks that snapshots share as long as nothing in them changes.
+class PoolList {
+ public:
+  const Pool* Get(std::uint32_t number) const {
+    return (*chunks_[number / kChunkSize])[number % kChunkSize].get();
+  }
+  void Set(std::uint32_t number, std::shared_ptr<const Pool> pool) {
+    if (number / kChunkSize >= chunks_.size()) {
+      chunks_.push_back(std::make_shared<Chunk>());
+    }
+    std::shared_ptr<Chunk>& chunk = chunks_[number / kChunkSize];
+    if (chunk.use_count() > 1) {
+      chunk = std::make_shared<Chunk>(*chunk);
+    }
+    (*chunk)[number % kChunkSize] = std::move(pool);
+  }
+
+ private:
+  static constexpr std::uint32_t kChunkSize = 128;
+  using Chunk = std::array<std::shared_ptr<const Pool>, kChunkSize>;
+  std::vector<std::shared_ptr<Chunk>> chunks_;
 };
 
-cel::dra::Features SelectorFeatures(const Features& features) {
-  return {features.consumable_capacity, features.list_type_attributes};
-}
+// Which pools a node has to look at, by driver and name; shared by snapshots like PoolList.
+class NodeIndex {
+ public:
+  using Numbers = std::vector<std::uint32_t>;
+
+  const Numbers& OfAll() const { return of_all_; }  // those that every node sees something of
+  const Numbers* OfNode(const std::string& node) const {
+    const std::shared_ptr<Shard>& shard = shards_[ShardOf(node)];
+    if (shard == nullptr) {
+      return nullptr;
+    }
+    const auto it = shard->find(node);
+    return it == shard->end() ? nullptr : &it->second;
+  }
+  std::vector<std::string> Nodes() const {
+    std::vector<std::string> nodes;
+    for (const std::shared_ptr<Shard>& shard : shards_) {
+      for (const auto& [node, numbers] : shard == nullptr ? Shard() : *shard) {
+        nodes.push_back(node);
+      }
+    }
+    std::sort(nodes.begin(), nodes.end());
+    return nodes;
+  }
+
+  // `before`: whether the first of two pools comes first.
+  template <typename Before>
+  void Add(std::uint32_t number, const Pool& pool, const Before& before) {
+    const auto insert = [&](Numbers& numbers) {
+      numbers.insert(std::lower_bound(numbers.begin(), numbers.end(), number, before), number);
+    };
+    if (pool.SeenByOthers()) {
+      insert(of_all_);
+    }
+    for (const std::string& node : pool.NodeNames()) {
+      insert(Change(node)[node]);
+    }
+  }
+  void Remove(std::uint32_t number, const Pool& pool) {
+    std::erase(of_all_, number);
+    for (const std::string& node : pool.NodeNames()) {
+      Shard& shard = Change(node);
+      const auto it = shard.find(node);
+      if (it != shard.end() && std::erase(it->second, number) > 0 && it->second.empty()) {
+        shard.erase(it);
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kShards = 256;
+  using Shard = std::unordered_map<std::string, Numbers>;
+
+  static std::size_t ShardOf(const std::string& node) {
+    return std::hash<std::string>()(node) / 7 % kShards;
+  }
+  Shard& Change(const std::string& node) {
+    std::shared_ptr<Shard>& shard = shards_[ShardOf(node)];
+    if (shard == nullptr || shard.use_count() > 1) {
+      shard = shard == nullptr ? std::make_shared<Shard>() : std::make_shared<Shard>(*shard);
+    }
+    return *shard;
+  }
+
+  std::array<std::shared_ptr<Shard>, kShards> shards_;
+  Numbers of_all_;
+};
+
+// What devices and pools have in common; as long as an inventory or a snapshot of it is there.
+struct Tables {
+  explicit Tables(const Features& features)
+      : shapes({features.consumable_capacity, features.list_type_attributes}),
+        layouts(features),
+        selectors({features.consumable_capacity, features.list_type_attributes}) {}
+
+  inventory::ShapeTable shapes;
+  inventory::LayoutTable layouts;
+  selector::SelectorCache selectors;
+};
 
 }  // namespace
 
@@ -50,9 +148,13 @@ Features Features::FromCompatibility(const api::Compatibility& compatibility) {
   features.device_binding_and_status = compatibility.Enabled("DRADeviceBindingConditions") &&
                                        compatibility.Enabled("DRAResourceClaimDeviceStatus");
   features.consumable_capacity = compatibility.Enabled("DRAConsumableCapacity");
-  // The scheduler of 1.36 never turns list attributes on in the allocator.
-  features.list_type_attributes =
-      compatibility.AtLeast(api::Level::k1_37) && compatibility.Enabled("DRAListTypeAttributes");
+  features.level = compatibility.level();
+  if (features.AtLeast1_37()) {
+    // The scheduler of 1.36 never turns list attributes on in the allocator.
+    features.list_type_attributes = compatibility.Enabled("DRAListTypeAttributes");
+    features.fractional_capacity_range = compatibility.Enabled("DRAFractionalCapacityRange");
+    features.optional_node_operations = compatibility.Enabled("DRAOptionalNodeOperations");
+  }
   return features;
 }
 
@@ -60,35 +162,49 @@ Features Features::FromCompatibility(const api::Compatibility& compatibility) {
 
 struct Snapshot::Impl {
   Features features;
-  std::vector<std::shared_ptr<const Pool>> pools;  // by driver and name
+  PoolList pools;
   std::shared_ptr<const NodeIndex> index;
   std::shared_ptr<const Classes> classes;
-  std::shared_ptr<selector::SelectorCache> selectors;
+  // Shared with the inventory: what is in it does not change, only what is known of it.
+  std::shared_ptr<Tables> tables;
 
   // The node's pools in the order of allocation: those with binding conditions last.
-  Result<std::vector<std::shared_ptr<const NodePool>>> PoolsOf(const api::core::Node& node) const {
-    std::vector<std::uint32_t> numbers = index->of_all;
-    if (const auto own = index->of_node.find(node.metadata.name); own != index->of_node.end()) {
-      std::vector<std::uint32_t> merged;
-      merged.reserve(numbers.size() + own->second.size());
-      std::set_union(numbers.begin(), numbers.end(), own->second.begin(), own->second.end(),
-                     std::back_inserter(merged));
-      numbers = std::move(merged);
-    }
-    std::vector<std::shared_ptr<const NodePool>> views;
-    views.reserve(numbers.size());
-    for (std::uint32_t number : numbers) {
-      Result<std::shared_ptr<const NodePool>> view = pools[number]->ViewFrom(node);
+  Status FindPools(const api::core::Node& node, std::vector<const NodePool*>& views) const {
+    views.clear();
+    static const NodeIndex::Numbers kNone;
+    const NodeIndex::Numbers* own = index->OfNode(node.metadata.name);
+    const NodeIndex::Numbers& mine = own == nullptr ? kNone : *own;
+    const NodeIndex::Numbers& all = index->OfAll();
+    bool any_last = false;
+    for (auto a = mine.begin(), b = all.begin(); a != mine.end() || b != all.end();) {
+      const Pool* pool = nullptr;
+      if (b == all.end()) {
+        pool = pools.Get(*a++);
+      } else if (a == mine.end()) {
+        pool = pools.Get(*b++);
+      } else {
+        const Pool* x = pools.Get(*a);
+        const Pool* y = pools.Get(*b);
+        const bool x_first = x == y || x->id() < y->id();
+        pool = x_first ? x : y;
+        a += x_first ? 1 : 0;
+        b += x == y || !x_first ? 1 : 0;
+      }
+      const Result<const NodePool*> view = pool->ViewFrom(node);
       if (!view.ok()) {
         return view.status().WithContext("gather pool information");
       }
       if (*view != nullptr) {
-        views.push_back(*std::move(view));
+        views.push_back(*view);
+        any_last = any_last || (*view)->layout().has_binding_conditions;
       }
     }
-    std::stable_partition(views.begin(), views.end(),
-                          [](const auto& view) { return !view->has_binding_conditions; });
-    return views;
+    if (any_last) {
+      std::stable_partition(views.begin(), views.end(), [](const NodePool* view) {
+        return !view->layout().has_binding_conditions;
+      });
+    }
+    return OkStatus();
   }
 
   search::ClassFinder FindClass() const {
@@ -105,10 +221,11 @@ Snapshot::~Snapshot() = default;
 Result<std::optional<std::vector<AllocationResult>>> Snapshot::Allocate(
     std::span<const ResourceClaim* const> claims, const api::core::Node& node,
     const AllocateOptions& options) const {
-  ASSAY_ASSIGN_OR_RETURN(const auto pools, impl_->PoolsOf(node));
+  std::vector<const NodePool*> pools;
+  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, pools));
   const search::ClassFinder find_class = impl_->FindClass();
-  return search::Search(
-      {claims, node, pools, find_class, *impl_->selectors, impl_->features, options});
+  return search::Search({claims, node, pools, find_class, impl_->tables->selectors, impl_->features,
+                         options, impl_->tables->shapes});
 }
 
 Result<bool> Snapshot::NodeMatches(const AllocationResult& allocation,
@@ -121,62 +238,145 @@ Result<bool> Snapshot::NodeMatches(const AllocationResult& allocation,
 
 Explanation Snapshot::Explain(std::span<const ResourceClaim* const> claims,
                               const api::core::Node& node) const {
-  const auto pools = impl_->PoolsOf(node);
-  if (!pools.ok()) {
+  std::vector<const NodePool*> pools;
+  if (const Status status = impl_->FindPools(node, pools); !status.ok()) {
     Explanation explanation;
-    explanation.error = pools.status().message();
+    explanation.error = status.message();
     return explanation;
   }
   const search::ClassFinder find_class = impl_->FindClass();
   const AllocateOptions options;
-  return explain::Explain(
-      {claims, node, *pools, find_class, *impl_->selectors, impl_->features, options});
+  return explain::Explain({claims, node, pools, find_class, impl_->tables->selectors,
+                           impl_->features, options, impl_->tables->shapes});
 }
 
 bool Snapshot::IsLocalToNodes(std::vector<std::string>* node_names) const {
-  if (!impl_->index->of_all.empty()) {
+  if (!impl_->index->OfAll().empty()) {
     return false;
   }
-  std::set<std::string> names;
-  for (const auto& [name, numbers] : impl_->index->of_node) {
-    names.insert(name);
-  }
-  node_names->assign(names.begin(), names.end());
+  *node_names = impl_->index->Nodes();
   return true;
 }
+
+Status Snapshot::WithSearch(std::span<const ResourceClaim* const> claims,
+                            const api::core::Node& node, const AllocateOptions& options,
+                            const std::function<Status(const search::Input&)>& use) const {
+  std::vector<const NodePool*> pools;
+  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, pools));
+  const search::ClassFinder find_class = impl_->FindClass();
+  return use({claims, node, pools, find_class, impl_->tables->selectors, impl_->features, options,
+              impl_->tables->shapes});
+}
+
+// ---- Attempt ----
+
+struct Attempt::Impl {
+  Impl(std::shared_ptr<const Snapshot> of, std::span<const ResourceClaim* const> wanted,
+       AllocateOptions how)
+      : snapshot(std::move(of)),
+        state(snapshot->impl_.get()),
+        claims(wanted.begin(), wanted.end()),
+        options(std::move(how)),
+        find_class(state->FindClass()),
+        prepared(
+            {claims, find_class, state->tables->selectors, state->tables->shapes, state->features}),
+        searcher(prepared, options) {}
+
+  Result<bool> Fits(const api::core::Node& node) {
+    ASSAY_RETURN_IF_ERROR(state->FindPools(node, pools));
+    return searcher.Run(node, pools);
+  }
+
+  std::shared_ptr<const Snapshot> snapshot;
+  const Snapshot::Impl* state;
+  std::vector<const ResourceClaim*> claims;
+  AllocateOptions options;
+  search::ClassFinder find_class;
+  search::Prepared prepared;
+  search::Searcher searcher;
+  std::vector<const NodePool*> pools;
+};
+
+Attempt::Attempt(std::shared_ptr<const Snapshot> snapshot,
+                 std::span<const ResourceClaim* const> claims, AllocateOptions options)
+    : impl_(std::make_unique<Impl>(std::move(snapshot), claims, std::move(options))) {}
+Attempt::~Attempt() = default;
+Attempt::Attempt(Attempt&&) noexcept = default;
+Attempt& Attempt::operator=(Attempt&&) noexcept = default;
+
+Result<bool> Attempt::Fits(const api::core::Node& node) { return impl_->Fits(node); }
+
+Result<std::optional<std::vector<AllocationResult>>> Attempt::Allocate(
+    const api::core::Node& node) {
+  ASSAY_ASSIGN_OR_RETURN(const bool fits, impl_->Fits(node));
+  if (!fits) {
+    return std::optional<std::vector<AllocationResult>>();
+  }
+  ASSAY_ASSIGN_OR_RETURN(auto allocations, impl_->searcher.BuildAllocations());
+  return std::optional(std::move(allocations));
+}
+
+std::uint64_t Attempt::steps() const { return impl_->searcher.steps(); }
 
 // ---- Inventory ----
 
 struct Inventory::Impl {
   struct PoolEntry {
+    std::uint32_t number = 0;
+    std::shared_ptr<const PoolId> id;
     std::map<std::string, std::shared_ptr<const inventory::Slice>> slices;  // by name
     Uses uses;
-    std::shared_ptr<const Pool> built;  // null: to be built anew
+    std::shared_ptr<const Pool> built;  // null: no slices, as of the last snapshot
+    bool is_dirty = false;              // listed in `dirty`
+    bool slices_changed = false;
   };
+  using Entry = std::map<PoolId, PoolEntry>::iterator;
+
   // What an allocated claim holds.
   struct Holding {
-    PoolKey pool;
+    Entry pool;
     std::string device;
     bool shared = false;
     bool has_consumed = false;
-    std::map<std::string, cel::Quantity> consumed;
+    std::map<std::string, inventory::Amount> consumed;
   };
 
   explicit Impl(const InventoryOptions& options)
       : features(options.features),
-        contents(SelectorFeatures(options.features)),
-        classes(std::make_shared<const Classes>()),
-        selectors(std::make_shared<selector::SelectorCache>(SelectorFeatures(options.features))) {}
+        tables(std::make_shared<Tables>(options.features)),
+        classes(std::make_shared<const Classes>()) {}
+
+  Entry FindPool(const PoolId& id) {
+    const auto [it, fresh] = pools.try_emplace(id);
+    if (fresh) {
+      it->second.id = std::make_shared<const PoolId>(id);
+      if (free_numbers.empty()) {
+        it->second.number = next_number++;
+        by_number.push_back(it->second.id);
+      } else {
+        it->second.number = free_numbers.back();
+        free_numbers.pop_back();
+        by_number[it->second.number] = it->second.id;
+      }
+    }
+    return it;
+  }
+
+  void Touch(Entry entry) {
+    if (!entry->second.is_dirty) {
+      entry->second.is_dirty = true;
+      dirty.push_back(entry);
+    }
+  }
 
   void DropSlice(std::string_view name) {
     const auto known = pool_of_slice.find(name);
     if (known == pool_of_slice.end()) {
       return;
     }
-    PoolEntry& entry = pools[known->second];
-    entry.slices.erase(std::string(name));
-    entry.built = nullptr;
-    shape_changed = true;
+    known->second->second.slices.erase(known->first);
+    known->second->second.slices_changed = true;
+    Touch(known->second);
     pool_of_slice.erase(known);
   }
 
@@ -192,52 +392,81 @@ struct Inventory::Impl {
   }
 
   void Change(const Holding& holding, int count) {
-    PoolEntry& entry = pools[holding.pool];
-    entry.built = nullptr;
-    changed = true;
-    DeviceUse& use = entry.uses[holding.device];
+    Touch(holding.pool);
+    Uses& uses = holding.pool->second.uses;
+    DeviceUse& use = uses[holding.device];
     if (!holding.shared) {
       use.dedicated += count;
     } else {
       use.shares += count;
       for (const auto& [name, amount] : holding.consumed) {
-        if (count > 0) {
-          use.consumed[name] += amount;
-        } else {
-          use.consumed[name] -= amount;
-        }
+        use.consumed[name] += count > 0 ? amount : -amount;
       }
       use.has_consumed = (use.has_consumed || holding.has_consumed) && use.shares > 0;
     }
     if (use.empty()) {
-      entry.uses.erase(holding.device);
+      uses.erase(holding.device);
     }
   }
 
-  std::shared_ptr<const NodeIndex> MakeIndex(
-      const std::vector<std::shared_ptr<const Pool>>& all) const {
-    auto made = std::make_shared<NodeIndex>();
-    for (std::uint32_t i = 0; i < all.size(); ++i) {
-      if (all[i]->SeenByOthers()) {
-        made->of_all.push_back(i);
-      }
-      for (const std::string& node : all[i]->NodeNames()) {
-        made->of_node[node].push_back(i);
-      }
+  // Builds what has changed of a pool.
+  void Refresh(Entry it) {
+    PoolEntry& entry = it->second;
+    entry.is_dirty = false;
+    const bool slices_changed = std::exchange(entry.slices_changed, false);
+    if (slices_changed && entry.built != nullptr) {
+      ChangeIndex().Remove(entry.number, *entry.built);
     }
-    return made;
+    if (entry.slices.empty()) {
+      if (entry.built != nullptr) {
+        list.Set(entry.number, nullptr);
+      }
+      entry.built = nullptr;
+      // Devices may be in use that no slice offers any more.
+      if (entry.uses.empty()) {
+        free_numbers.push_back(entry.number);
+        pools.erase(it);
+      }
+      return;
+    }
+    auto uses = std::make_shared<const Uses>(entry.uses);
+    if (slices_changed) {
+      Pool::Slices slices;
+      for (const auto& [name, slice] : entry.slices) {
+        slices.push_back(slice);
+      }
+      entry.built = std::make_shared<const Pool>(entry.id, std::move(slices), std::move(uses),
+                                                 tables->layouts, features);
+      ChangeIndex().Add(entry.number, *entry.built, [this](std::uint32_t a, std::uint32_t b) {
+        return *by_number[a] < *by_number[b];
+      });
+    } else {
+      entry.built = std::make_shared<const Pool>(*entry.built, std::move(uses));
+    }
+    list.Set(entry.number, entry.built);
+  }
+
+  NodeIndex& ChangeIndex() {
+    if (index == nullptr || index.use_count() > 1) {
+      index =
+          index == nullptr ? std::make_shared<NodeIndex>() : std::make_shared<NodeIndex>(*index);
+    }
+    return *index;
   }
 
   Features features;
-  selector::ContentTable contents;
-  std::map<PoolKey, PoolEntry> pools;
-  std::map<std::string, PoolKey, std::less<>> pool_of_slice;
+  std::shared_ptr<Tables> tables;
+  std::map<PoolId, PoolEntry> pools;
+  std::vector<Entry> dirty;
+  std::vector<std::shared_ptr<const PoolId>> by_number;
+  std::vector<std::uint32_t> free_numbers;
+  std::uint32_t next_number = 0;
+  std::map<std::string, Entry, std::less<>> pool_of_slice;
   std::shared_ptr<const Classes> classes;
-  std::map<std::string, std::vector<Holding>> holdings;  // by claim
-  std::shared_ptr<selector::SelectorCache> selectors;
-  bool changed = true;
-  bool shape_changed = true;
-  std::shared_ptr<const NodeIndex> index;
+  std::unordered_map<std::string, std::vector<Holding>> holdings;  // by claim
+  PoolList list;
+  std::shared_ptr<NodeIndex> index;
+  bool classes_changed = true;
   std::shared_ptr<const Snapshot> snapshot;
 };
 
@@ -248,12 +477,11 @@ Inventory& Inventory::operator=(Inventory&&) noexcept = default;
 
 void Inventory::SetSlice(const ResourceSlice& slice) {
   impl_->DropSlice(slice.metadata.name);
-  const PoolKey key{slice.spec.driver, slice.spec.pool.name};
-  Impl::PoolEntry& entry = impl_->pools[key];
-  entry.slices[slice.metadata.name] = inventory::MakeSlice(slice, impl_->contents);
-  entry.built = nullptr;
-  impl_->pool_of_slice[slice.metadata.name] = key;
-  impl_->shape_changed = true;
+  const Impl::Entry entry = impl_->FindPool({slice.spec.driver, slice.spec.pool.name});
+  entry->second.slices[slice.metadata.name] = impl_->tables->shapes.MakeSlice(slice);
+  entry->second.slices_changed = true;
+  impl_->Touch(entry);
+  impl_->pool_of_slice.emplace(slice.metadata.name, entry);
 }
 
 void Inventory::RemoveSlice(std::string_view name) { impl_->DropSlice(name); }
@@ -262,14 +490,14 @@ void Inventory::SetClass(const DeviceClass& device_class) {
   auto classes = std::make_shared<Classes>(*impl_->classes);
   (*classes)[device_class.metadata.name] = device_class;
   impl_->classes = std::move(classes);
-  impl_->changed = true;
+  impl_->classes_changed = true;
 }
 
 void Inventory::RemoveClass(std::string_view name) {
   auto classes = std::make_shared<Classes>(*impl_->classes);
   classes->erase(std::string(name));
   impl_->classes = std::move(classes);
-  impl_->changed = true;
+  impl_->classes_changed = true;
 }
 
 void Inventory::SetClaim(const ResourceClaim& claim) {
@@ -284,7 +512,7 @@ void Inventory::SetClaim(const ResourceClaim& claim) {
       continue;
     }
     Impl::Holding holding;
-    holding.pool = {result.driver, result.pool};
+    holding.pool = impl_->FindPool({result.driver, result.pool});
     holding.device = result.device;
     holding.shared = impl_->features.consumable_capacity && result.share_id.has_value();
     holding.has_consumed = holding.shared && !result.consumed_capacity.empty();
@@ -304,39 +532,22 @@ void Inventory::RemoveClaim(std::string_view namespace_name, std::string_view na
 }
 
 std::shared_ptr<const Snapshot> Inventory::TakeSnapshot() {
-  if (impl_->snapshot != nullptr && !impl_->changed && !impl_->shape_changed) {
+  if (impl_->snapshot != nullptr && impl_->dirty.empty() && !impl_->classes_changed) {
     return impl_->snapshot;
+  }
+  for (const Impl::Entry entry : std::exchange(impl_->dirty, {})) {
+    impl_->Refresh(entry);
+  }
+  impl_->classes_changed = false;
+  if (impl_->index == nullptr) {
+    impl_->ChangeIndex();
   }
   auto made = std::make_shared<Snapshot::Impl>();
   made->features = impl_->features;
-  made->classes = impl_->classes;
-  made->selectors = impl_->selectors;
-  made->pools.reserve(impl_->pools.size());
-  for (auto it = impl_->pools.begin(); it != impl_->pools.end();) {
-    Impl::PoolEntry& entry = it->second;
-    if (entry.slices.empty()) {
-      // Devices may be in use that no slice offers any more.
-      it = entry.uses.empty() ? impl_->pools.erase(it) : std::next(it);
-      continue;
-    }
-    if (entry.built == nullptr) {
-      std::vector<std::shared_ptr<const inventory::Slice>> slices;
-      for (const auto& [name, slice] : entry.slices) {
-        slices.push_back(slice);
-      }
-      entry.built =
-          std::make_shared<const Pool>(it->first.first, it->first.second, std::move(slices),
-                                       std::make_shared<const Uses>(entry.uses), impl_->features);
-    }
-    made->pools.push_back(entry.built);
-    ++it;
-  }
-  if (impl_->shape_changed || impl_->index == nullptr) {
-    impl_->index = impl_->MakeIndex(made->pools);
-  }
+  made->pools = impl_->list;
   made->index = impl_->index;
-  impl_->changed = false;
-  impl_->shape_changed = false;
+  made->classes = impl_->classes;
+  made->tables = impl_->tables;
   impl_->snapshot = std::make_shared<const Snapshot>(std::move(made));
   return impl_->snapshot;
 }

@@ -4,14 +4,15 @@
 #ifndef ASSAY_ALLOCATOR_FEATURES_H_
 #define ASSAY_ALLOCATOR_FEATURES_H_
 
-namespace assay::api {
-class Compatibility;
-}  // namespace assay::api
+#include "api/compatibility.h"
 
 namespace assay::allocator {
 
 // By default what level 1.36 turns on.
 struct Features {
+  // Whose answers are given: k8s.io/dynamic-resource-allocation v0.36.3 or v0.37.2.
+  api::Level level = api::Level::k1_36;
+
   bool admin_access = true;               // DRAAdminAccess
   bool prioritized_list = true;           // DRAPrioritizedList
   bool partitionable_devices = true;      // DRAPartitionableDevices
@@ -21,7 +22,13 @@ struct Features {
   bool consumable_capacity = true;        // DRAConsumableCapacity
   bool list_type_attributes = false;      // DRAListTypeAttributes; the 1.36 scheduler leaves it off
 
+  // Of level 1.37.
+  bool fractional_capacity_range = false;  // DRAFractionalCapacityRange
+  bool optional_node_operations = false;   // DRAOptionalNodeOperations
+  bool compatibility_groups = false;       // DRADeviceCompatibilityGroups
+
   static Features FromCompatibility(const api::Compatibility& compatibility);
+  bool AtLeast1_37() const { return level >= api::Level::k1_37; }
   friend bool operator==(const Features&, const Features&) = default;
 };
 

@@ -1,37 +1,95 @@
 #include "allocator/constraint/constraint.h"
 
 #include <algorithm>
-#include <string>
 
 namespace assay::allocator::constraint {
+namespace {
 
-using api::resource::DeviceAttribute;
+// Numbers of single values end in 01, of sets of several in 11; addresses are even.
+ValueId ItemNumber(std::size_t index) { return static_cast<ValueId>(index) << 2 | 1; }
+ValueId SetNumber(std::size_t index) { return static_cast<ValueId>(index) << 2 | 3; }
+bool IsSet(ValueId id) { return (id & 3) == 3; }
 
-const DeviceAttribute* FindAttribute(const api::resource::Device& device, std::string_view driver,
-                                     std::string_view full_name) {
-  const auto find = [&device](std::string_view name) -> const DeviceAttribute* {
-    const auto it = device.attributes.find(std::string(name));
-    return it == device.attributes.end() ? nullptr : &it->second;
-  };
-  if (const DeviceAttribute* attribute = find(full_name); attribute != nullptr) {
-    return attribute;
+}  // namespace
+
+ValueId AttributeValues::OfItem(char kind, std::string text) {
+  const auto [it, fresh] = items_.try_emplace({kind, std::move(text)}, ItemNumber(items_.size()));
+  return it->second;
+}
+
+ValueId AttributeValues::OfItems(Items items) {
+  std::sort(items.begin(), items.end());
+  items.erase(std::unique(items.begin(), items.end()), items.end());
+  if (items.size() <= 1) {
+    return items.empty() ? kNoValue : items.front();
   }
-  const std::size_t slash = full_name.find('/');
-  if (slash == std::string_view::npos || full_name.substr(0, slash) != driver) {
-    return nullptr;
+  const auto [it, fresh] = sets_.try_emplace(std::move(items), SetNumber(by_set_.size()));
+  if (fresh) {
+    by_set_.push_back(it->first);
   }
-  return find(full_name.substr(slash + 1));
+  return it->second;
+}
+
+std::span<const ValueId> AttributeValues::ItemsOf(const ValueId& id) const {
+  return IsSet(id) ? std::span<const ValueId>(by_set_[id >> 2]) : std::span<const ValueId>(&id, 1);
+}
+
+ValueId AttributeValues::Of(const api::resource::DeviceAttribute& attribute,
+                            const std::string* own) {
+  if (attribute.string.has_value()) {
+    return own != nullptr ? OfOwn(own) : OfItem('s', *attribute.string);
+  }
+  if (attribute.int_.has_value()) {
+    return OfItem('i', std::to_string(*attribute.int_));
+  }
+  if (attribute.bool_.has_value()) {
+    return OfItem('b', *attribute.bool_ ? "1" : "0");
+  }
+  if (attribute.version.has_value()) {
+    return OfItem('v', *attribute.version);
+  }
+  Items items;
+  if (lists_) {
+    for (const std::string& value : attribute.strings) {
+      items.push_back(OfItem('s', value));
+    }
+    for (std::int64_t value : attribute.ints) {
+      items.push_back(OfItem('i', std::to_string(value)));
+    }
+    for (bool value : attribute.bools) {
+      items.push_back(OfItem('b', value ? "1" : "0"));
+    }
+    for (const std::string& value : attribute.versions) {
+      items.push_back(OfItem('v', value));
+    }
+  }
+  return items.empty() ? kUnknownValue : OfItems(std::move(items));
+}
+
+ValueId AttributeValues::Intersection(ValueId a, ValueId b) {
+  if (a == b) {
+    return a;
+  }
+  if (!IsSet(a) && !IsSet(b)) {
+    return kNoValue;
+  }
+  const std::span<const ValueId> left = ItemsOf(a);
+  const std::span<const ValueId> right = ItemsOf(b);
+  Items common;
+  std::set_intersection(left.begin(), left.end(), right.begin(), right.end(),
+                        std::back_inserter(common));
+  return OfItems(std::move(common));
 }
 
 Constraint::Constraint(const api::resource::DeviceConstraint& constraint, bool lists)
-    : constraint_(constraint),
+    : constraint_(&constraint),
       attribute_(constraint.match_attribute.has_value() ? *constraint.match_attribute
                                                         : *constraint.distinct_attribute),
       distinct_(!constraint.match_attribute.has_value()),
       lists_(lists) {}
 
 bool Constraint::Concerns(std::string_view request, std::string_view subrequest) const {
-  const std::vector<std::string>& requests = constraint_.requests;
+  const std::vector<std::string>& requests = constraint_->requests;
   if (requests.empty()) {
     return true;
   }
@@ -44,90 +102,31 @@ bool Constraint::Concerns(std::string_view request, std::string_view subrequest)
   });
 }
 
-Constraint::Items Constraint::ItemsOf(const DeviceAttribute& attribute) const {
-  if (attribute.string.has_value()) {
-    return {{'s', 0, *attribute.string}};
-  }
-  if (attribute.int_.has_value()) {
-    return {{'i', *attribute.int_, {}}};
-  }
-  if (attribute.bool_.has_value()) {
-    return {{'b', *attribute.bool_ ? 1 : 0, {}}};
-  }
-  if (attribute.version.has_value()) {
-    return {{'v', 0, *attribute.version}};
-  }
-  Items items;
-  if (lists_) {
-    for (const std::string& value : attribute.strings) {
-      items.push_back({'s', 0, value});
-    }
-    for (std::int64_t value : attribute.ints) {
-      items.push_back({'i', value, {}});
-    }
-    for (bool value : attribute.bools) {
-      items.push_back({'b', value ? 1 : 0, {}});
-    }
-    for (const std::string& value : attribute.versions) {
-      items.push_back({'v', 0, value});
-    }
-  }
-  return items;
-}
-
-bool Constraint::Add(const api::resource::Device& device, std::string_view driver) {
-  const DeviceAttribute* attribute = FindAttribute(device, driver, attribute_);
-  if (attribute == nullptr) {
+bool Constraint::Add(ValueId value, AttributeValues& values) {
+  if (value == kNoValue) {
     return false;
   }
-  Items items = ItemsOf(*attribute);
   const bool first = stack_.empty();
-  if (items.empty() && (lists_ || !first)) {
-    return false;  // a kind of value that is not known
+  // A kind of value that is not known can only be the first.
+  if (value == kUnknownValue && (lists_ || !first)) {
+    return false;
   }
-  const auto shared_with = [&items](const Items& others) {
-    return [&items, &others](const Item& item) {
-      return std::find(others.begin(), others.end(), item) != others.end();
-    };
-  };
   if (distinct_) {
-    for (const Items& others : stack_) {
-      if (std::any_of(items.begin(), items.end(), shared_with(others))) {
-        return false;
-      }
-    }
-  } else if (!first) {
-    Items common;
-    std::copy_if(items.begin(), items.end(), std::back_inserter(common),
-                 shared_with(stack_.back()));
-    if (common.empty()) {
+    const bool clashes = std::any_of(stack_.begin(), stack_.end(), [&](ValueId other) {
+      return lists_ ? values.Intersection(other, value) != kNoValue : other == value;
+    });
+    if (clashes) {
       return false;
     }
-    items = std::move(common);
+  } else if (!first) {
+    value = lists_ ? values.Intersection(stack_.back(), value)
+                   : (stack_.back() == value ? value : kNoValue);
+    if (value == kNoValue) {
+      return false;
+    }
   }
-  stack_.push_back(std::move(items));
+  stack_.push_back(value);
   return true;
-}
-
-void Constraint::RemoveLast() { stack_.pop_back(); }
-
-std::string Constraint::TextOf(const Item& item) {
-  return item.kind + std::to_string(item.number) + std::string(item.text);
-}
-
-std::optional<std::string> Constraint::ValueOf(const api::resource::Device& device,
-                                               std::string_view driver) const {
-  const DeviceAttribute* attribute = FindAttribute(device, driver, attribute_);
-  if (attribute == nullptr) {
-    return std::nullopt;
-  }
-  const Items items = ItemsOf(*attribute);
-  return items.empty() ? std::nullopt : std::optional(TextOf(items[0]));
-}
-
-std::optional<std::string> Constraint::AgreedValue() const {
-  return stack_.empty() || stack_.back().empty() ? std::nullopt
-                                                 : std::optional(TextOf(stack_.back()[0]));
 }
 
 }  // namespace assay::allocator::constraint

@@ -1,5 +1,5 @@
 // Constraint: matchAttribute and distinctAttribute of one claim, kept while devices are chosen and
-// given up again.
+// given up again. AttributeValues: the values that they compare, as numbers.
 //
 // Unlike upstream 0.36.3, distinctAttribute compares all devices of a request with one another (not
 // just the last), and a matchAttribute over lists is right again after backtracking; 0.37 does
@@ -13,60 +13,81 @@
 #define ASSAY_ALLOCATOR_CONSTRAINT_CONSTRAINT_H_
 
 #include <cstdint>
-#include <optional>
+#include <map>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "api/resource/types.h"
 
 namespace assay::allocator::constraint {
 
-// The device's attribute of a full name: by that name, or by its id where the domain is the
-// driver's. Null: it has none.
-const api::resource::DeviceAttribute* FindAttribute(const api::resource::Device& device,
-                                                    std::string_view driver,
-                                                    std::string_view full_name);
+// The value of an attribute: equal values have equal numbers. Also of lists, as sets.
+using ValueId = std::uint64_t;
+inline constexpr ValueId kNoValue = 0;       // the device does not have the attribute
+inline constexpr ValueId kUnknownValue = 2;  // it has, with a kind of value that is not known
+
+// Gives values their numbers. A string that tells devices apart has its address for a number; those
+// given here are odd.
+class AttributeValues {
+ public:
+  explicit AttributeValues(bool lists) : lists_(lists) {}
+
+  static ValueId OfOwn(const std::string* value) {
+    return static_cast<ValueId>(reinterpret_cast<std::uintptr_t>(value));
+  }
+  // `own`: the string that tells devices apart and is the same text, or null.
+  ValueId Of(const api::resource::DeviceAttribute& attribute, const std::string* own);
+
+  // With lists: what two values have in common, as a value; kNoValue: nothing.
+  ValueId Intersection(ValueId a, ValueId b);
+
+ private:
+  // One item of a value: its kind and text, or number.
+  using Item = std::pair<char, std::string>;
+  using Items = std::vector<ValueId>;  // sorted
+
+  ValueId OfItem(char kind, std::string text);
+  ValueId OfItems(Items items);
+  std::span<const ValueId> ItemsOf(const ValueId& id) const;
+
+  bool lists_;
+  std::map<Item, ValueId> items_;
+  std::map<Items, ValueId> sets_;
+  std::vector<Items> by_set_;
+};
 
 class Constraint {
  public:
   // `constraint` must outlive this; one of its attributes must be set.
   Constraint(const api::resource::DeviceConstraint& constraint, bool lists);
 
+  std::string_view attribute() const { return attribute_; }
+  bool distinct() const { return distinct_; }
+  // Values are lists, of which devices must share an item.
+  bool lists() const { return lists_; }
+
   // Whether the constraint concerns a request, or a subrequest of it ("" if it is none).
   bool Concerns(std::string_view request, std::string_view subrequest) const;
 
   // Takes a device of a request that it concerns, if the constraint holds with it.
-  bool Add(const api::resource::Device& device, std::string_view driver);
+  bool Add(ValueId value, AttributeValues& values);
   // Gives up the device that was added last.
-  void RemoveLast();
+  void RemoveLast() { stack_.pop_back(); }
+  void Clear() { stack_.clear(); }
 
-  // For looking ahead: whether devices must agree on one value each (matchAttribute, without
-  // lists); the value of a device, and the one agreed on so far. Null: none.
-  bool NeedsOneValue() const { return !distinct_ && !lists_; }
-  std::optional<std::string> ValueOf(const api::resource::Device& device,
-                                     std::string_view driver) const;
-  std::optional<std::string> AgreedValue() const;
+  // distinct: the value of each device, in their order; match: what all devices up to each have in
+  // common.
+  const std::vector<ValueId>& stack() const { return stack_; }
 
  private:
-  // One value of an attribute: its kind and text, or number.
-  struct Item {
-    char kind;
-    std::int64_t number;
-    std::string_view text;
-    friend bool operator==(const Item&, const Item&) = default;
-  };
-  using Items = std::vector<Item>;
-
-  static std::string TextOf(const Item& item);
-  Items ItemsOf(const api::resource::DeviceAttribute& attribute) const;
-
-  const api::resource::DeviceConstraint& constraint_;
+  const api::resource::DeviceConstraint* constraint_;
   std::string_view attribute_;
   bool distinct_;
   bool lists_;
-  // distinct: the values of each device; match: what all devices up to each have in common.
-  std::vector<Items> stack_;
+  std::vector<ValueId> stack_;
 };
 
 }  // namespace assay::allocator::constraint

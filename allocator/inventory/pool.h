@@ -1,129 +1,133 @@
 // Pool: the devices that one driver offers under one name, with what is allocated of them.
-// NodePool: what one node sees of it.
+// NodePool: what one node sees of it; what the search, explanations and policies read.
 //
-// Source: k8s.io/dynamic-resource-allocation v0.36.3, structured/internal/incubating/
-// pools_incubating.go.
+// Source: k8s.io/dynamic-resource-allocation, structured/internal/incubating/pools_incubating.go
+// (GatherPools), of v0.36.3 and v0.37.2.
 //
-// Thread-safe: immutable.
+// Thread-safe: immutable, but for views that a Pool makes on demand and keeps.
 #ifndef ASSAY_ALLOCATOR_INVENTORY_POOL_H_
 #define ASSAY_ALLOCATOR_INVENTORY_POOL_H_
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "allocator/features.h"
-#include "allocator/selector/selector.h"
+#include "allocator/inventory/layout.h"
 #include "api/resource/types.h"
 #include "base/result.h"
-#include "cel/quantity.h"
 
 namespace assay::api::core {
 struct Node;
-struct NodeSelector;
 }  // namespace assay::api::core
 
 namespace assay::allocator::inventory {
-
-// As the allocator's arithmetic has it.
-cel::Quantity ToAmount(const api::meta::Quantity& quantity);
-
-// Whether a node is selected: by name, or all, or by the selector; false if by none. An error is a
-// selector that makes no sense.
-struct NodeSelection {
-  const std::optional<std::string>* node_name;
-  const std::optional<bool>* all_nodes;
-  const std::optional<api::core::NodeSelector>* selector;
-};
-Result<bool> NodeMatches(const NodeSelection& selection, const api::core::Node& node);
-Result<bool> SelectorMatches(const api::core::NodeSelector& selector, const api::core::Node& node);
 
 // How much of a device is allocated to claims.
 struct DeviceUse {
   int dedicated = 0;  // claims that have it to themselves (adminAccess does not count)
   int shares = 0;
   // Aggregated over the shares; set even if empty once one share names capacity at all.
-  std::map<std::string, cel::Quantity> consumed;
+  std::map<std::string, Amount> consumed;
   bool has_consumed = false;
 
   bool empty() const { return dedicated == 0 && shares == 0; }
 };
+using Uses = std::map<std::string, DeviceUse, std::less<>>;  // by device
 
-// A slice's device, prepared.
-struct Device {
-  struct Consumption {
-    std::string_view counter_set;
-    std::string_view counter;
-    cel::Quantity amount;
-  };
-  struct Capacity {
-    std::string_view name;
-    const api::resource::DeviceCapacity* capacity;
-    cel::Quantity value;
-  };
-  const api::resource::Device* api = nullptr;
-  std::shared_ptr<const selector::Content> content;
-  std::vector<Consumption> consumption;
-  std::vector<Capacity> capacity;
-  bool shareable = false;  // allowMultipleAllocations
-};
-
-// A slice, prepared. Its devices' views lie in `api`.
-struct Slice {
-  std::shared_ptr<const api::resource::ResourceSlice> api;
-  std::vector<Device> devices;
-
-  const api::resource::ResourceSliceSpec& spec() const { return api->spec; }
-  bool has_counters() const { return !api->spec.shared_counters.empty(); }
-};
-
-struct Counter {
-  std::string_view counter_set;
-  std::string_view name;
-  cel::Quantity available;  // may be negative
-};
-
-// A candidate's place in a NodePool.
-struct NodeDevice {
-  const Slice* slice = nullptr;
-  const Device* device = nullptr;
-  const DeviceUse* use = nullptr;  // null: not in use
-  // Numbers of the pool's counters, with what the device takes of each.
-  std::vector<std::pair<std::uint32_t, const cel::Quantity*>> counters;
-};
-
-enum class PoolState : std::uint8_t { kUsable, kIncomplete, kInvalid };
-
-struct NodePool {
+struct PoolId {
   std::string driver;
   std::string name;
-  PoolState state = PoolState::kUsable;
-  std::string invalid_reason;
-  bool has_binding_conditions = false;
-  std::vector<NodeDevice> devices;  // in the order of allocation
-  std::vector<Counter> counters;
-  bool over_allocated = false;  // some counter is negative
-  // What `devices` points into.
-  std::vector<std::shared_ptr<const Slice>> slices;
-  std::shared_ptr<const std::map<std::string, DeviceUse>> use;
 
   std::string ToString() const { return driver + "/" + name; }
+  friend auto operator<=>(const PoolId&, const PoolId&) = default;
 };
 
-// All slices of a pool, whichever their generation and node.
+// What a node sees of a pool, whatever is in use.
+struct NodePoolBase {
+  std::shared_ptr<const PoolId> id;
+  std::shared_ptr<const Layout> layout;
+  std::vector<std::shared_ptr<const Slice>> slices;  // those that it sees, by name
+  std::vector<const Value*> own;                     // see LayoutDevice::first_own
+};
+
+struct NodePool {
+  NodePool(std::shared_ptr<const NodePoolBase> base, const Uses& uses);
+
+  const std::string& driver() const { return base->id->driver; }
+  const std::string& name() const { return base->id->name; }
+  std::string ToString() const { return base->id->ToString(); }
+  const Layout& layout() const { return *base->layout; }
+  PoolState state() const { return base->layout->state; }
+  // In the order of allocation; a device's number is its place here.
+  const std::vector<LayoutDevice>& devices() const { return base->layout->devices; }
+
+  // Whether a claim has the device to itself.
+  bool IsTaken(std::uint32_t device) const {
+    return (taken[device / 64] >> (device % 64) & 1) != 0;
+  }
+  // What shares there are of it; null: none.
+  const DeviceUse* SharesOf(std::uint32_t device) const;
+  bool HasCounters() const { return !base->layout->counters.empty(); }
+  // What is left of a counter; may be negative.
+  Amount Available(std::uint32_t counter) const {
+    return available.empty() ? base->layout->counters[counter].value : available[counter];
+  }
+
+  std::shared_ptr<const NodePoolBase> base;
+  DeviceSet taken;    // by claims that have them to themselves
+  DeviceSet blocked;  // take more of a counter than is left
+  std::vector<std::pair<std::uint32_t, DeviceUse>> shares;  // by device
+  std::vector<Amount> available;  // of each counter; empty: all that there is
+  // Some counter is negative; then nothing that takes counters can be allocated.
+  bool over_allocated = false;
+};
+
+// A device of a NodePool.
+struct DeviceRef {
+  const NodePool* pool;
+  std::uint32_t number;
+
+  const LayoutDevice& layout() const { return pool->devices()[number]; }
+  const Device& device() const { return *layout().device; }
+  const api::resource::Device& api() const { return *layout().device->api; }
+};
+
+// An attribute of a device: one of its slice's shape, or a string that tells it apart.
+struct AttributeRef {
+  const api::resource::DeviceAttribute* attribute = nullptr;
+  const Value* own = nullptr;
+  std::uint32_t own_slot = 0;  // which of Device::own_attributes
+
+  explicit operator bool() const { return attribute != nullptr || own != nullptr; }
+};
+
+// The device's attribute of a full name: by that name, or by its id where the domain is the
+// driver's.
+AttributeRef FindAttribute(DeviceRef device, std::string_view full_name);
+
+// All slices of a pool, whichever their generation and node, with what is in use.
 class Pool {
  public:
-  Pool(std::string driver, std::string name, std::vector<std::shared_ptr<const Slice>> slices,
-       std::shared_ptr<const std::map<std::string, DeviceUse>> use, const Features& features);
+  using Slices = std::vector<std::shared_ptr<const Slice>>;
 
-  const std::string& driver() const { return driver_; }
-  const std::string& name() const { return name_; }
+  // `layouts` must outlive it.
+  Pool(std::shared_ptr<const PoolId> id, Slices slices, std::shared_ptr<const Uses> uses,
+       LayoutTable& layouts, const Features& features);
+  // The same slices, used otherwise.
+  Pool(const Pool& other, std::shared_ptr<const Uses> uses);
 
-  // What the node sees; null if nothing. For pools of a single node, made in advance.
-  Result<std::shared_ptr<const NodePool>> ViewFrom(const api::core::Node& node) const;
+  const PoolId& id() const { return *shape_->id; }
+
+  // What the node sees, as long as this lives; null if nothing. Made in advance where only one node
+  // sees it, else kept for the next node that sees the same.
+  Result<const NodePool*> ViewFrom(const api::core::Node& node) const;
 
   // The nodes that slices name.
   std::vector<std::string> NodeNames() const;
@@ -131,27 +135,30 @@ class Pool {
   bool SeenByOthers() const;
 
  private:
-  using Slices = std::vector<std::shared_ptr<const Slice>>;
+  struct Shape {
+    std::shared_ptr<const PoolId> id;
+    Slices slices;  // by name
+    Features features;
+    LayoutTable* layouts;
+    // Set if every slice names the same node.
+    std::string only_node;
+    std::shared_ptr<const NodePoolBase> only_base;
+    // What others see of such a pool: nothing, but that it is in order.
+    std::shared_ptr<const NodePool> foreign_view;
+  };
 
+  void MakeOnlyView();
   Result<Slices> RelevantSlices(const api::core::Node& node) const;
-  std::shared_ptr<const NodePool> Build(const Slices& relevant) const;
-  void FillDevices(const Slices& slices, const Slices& others, NodePool& pool) const;
+  static std::shared_ptr<const NodePoolBase> Build(const Shape& shape, const Slices& relevant);
 
-  std::string driver_;
-  std::string name_;
-  Slices slices_;  // by name
-  std::shared_ptr<const std::map<std::string, DeviceUse>> use_;
-  Features features_;
-  // Set if every slice names the same node.
-  std::string only_node_;
-  std::shared_ptr<const NodePool> only_view_;
-  // What the others see of such a pool: nothing, but that it is in order.
-  std::shared_ptr<const NodePool> foreign_view_;
+  std::shared_ptr<const Shape> shape_;
+  std::shared_ptr<const Uses> uses_;
+  std::unique_ptr<const NodePool> only_view_;
+
+  mutable std::mutex mu_;
+  // By the slices that a node sees. Guarded by mu_.
+  mutable std::map<Slices, std::unique_ptr<const NodePool>> views_;
 };
-
-// Prepares a slice.
-std::shared_ptr<const Slice> MakeSlice(const api::resource::ResourceSlice& slice,
-                                       selector::ContentTable& contents);
 
 }  // namespace assay::allocator::inventory
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "allocator/inventory/node_selection.h"
+
 namespace assay::allocator::search {
 
 using api::resource::DeviceSelector;
@@ -73,25 +75,39 @@ const std::vector<DeviceSelector>& Matcher::SelectorsOf(Part part) const {
   return part == Part::kClass ? request_->device_class->spec.selectors : *request_->selectors;
 }
 
-Result<int> Matcher::FirstMismatch(Part part, const inventory::NodeDevice& device) {
-  const std::vector<DeviceSelector>& selectors = SelectorsOf(part);
+const selector::Selector& Matcher::Compiled(Part part, std::size_t i) {
   auto& compiled = compiled_[static_cast<std::size_t>(part)];
-  for (std::size_t i = 0; i < selectors.size(); ++i) {
-    if (i == compiled.size()) {
-      compiled.push_back(
-          cache_->Find(selectors[i].cel.has_value() ? selectors[i].cel->expression : ""));
+  if (compiled.empty()) {
+    for (const DeviceSelector& selector : SelectorsOf(part)) {
+      compiled.push_back(cache_->Find(selector.cel.has_value() ? selector.cel->expression : ""));
     }
+  }
+  return *compiled[i];
+}
+
+Result<int> Matcher::FirstMismatch(Part part, inventory::DeviceRef device) {
+  const std::size_t count = SelectorsOf(part).size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const selector::Selector& compiled = Compiled(part, i);
     const auto fail = [&](std::string_view what, const std::string& why) {
-      const std::string owner = part == Part::kClass
-                                    ? "class " + request_->device_class->metadata.name
-                                    : "claim " + ClaimName(*claim_);
-      return InvalidArgumentError(owner + ": selector #" + std::to_string(i) + ": CEL " +
-                                  std::string(what) + " error: " + why);
+      std::string text = part == Part::kClass ? "class " + request_->device_class->metadata.name
+                                              : "claim " + ClaimName(*claim_);
+      text += ": selector #" + std::to_string(i);
+      if (features_->AtLeast1_37() && what == "runtime") {
+        text += " on device " + device.pool->ToString() + "/" + device.api().name;
+      }
+      return InvalidArgumentError(text + ": CEL " + std::string(what) + " error: " + why);
     };
-    if (const cel::dra::CompileError* error = compiled[i]->error(); error != nullptr) {
+    if (const cel::dra::CompileError* error = compiled.error(); error != nullptr) {
       return fail("compile", error->detail);
     }
-    const Result<bool> matches = compiled[i]->Matches(*device.device->content);
+    const inventory::Device& prepared = device.device();
+    std::vector<selector::OwnAttribute> own;
+    for (std::size_t k = 0; k < prepared.own_attributes.size(); ++k) {
+      own.push_back(
+          {&prepared.own_attributes[k], device.pool->base->own[device.layout().first_own + k]});
+    }
+    const Result<bool> matches = compiled.Matches(*prepared.content, own);
     if (!matches.ok()) {
       return fail("runtime", matches.status().message());
     }
@@ -102,19 +118,46 @@ Result<int> Matcher::FirstMismatch(Part part, const inventory::NodeDevice& devic
   return -1;
 }
 
-Result<bool> Matcher::Matches(const inventory::NodeDevice& device) {
-  const api::resource::Device& api = *device.device->api;
-  if (!features_->device_binding_and_status && !api.binding_conditions.empty()) {
-    return false;
-  }
+Result<bool> Matcher::Matches(inventory::DeviceRef device) {
   for (Part part : {Part::kClass, Part::kRequest}) {
     ASSAY_ASSIGN_OR_RETURN(const int mismatch, FirstMismatch(part, device));
     if (mismatch >= 0) {
       return false;
     }
   }
-  if (device.slice->spec().per_device_node_selection.value_or(false)) {
-    return inventory::NodeMatches({&api.node_name, &api.all_nodes, &api.node_selector}, *node_);
+  return true;
+}
+
+selector::Selector::Answer Matcher::Ask(const inventory::Device& device) {
+  using Answer = selector::Selector::Answer;
+  for (Part part : {Part::kClass, Part::kRequest}) {
+    const std::size_t count = SelectorsOf(part).size();
+    for (std::size_t i = 0; i < count; ++i) {
+      const selector::Selector& compiled = Compiled(part, i);
+      if (compiled.error() != nullptr) {
+        return Answer::kError;
+      }
+      if (std::any_of(device.own_attributes.begin(), device.own_attributes.end(),
+                      [&compiled](const std::string& name) { return compiled.Reads(name); })) {
+        return Answer::kUnknown;
+      }
+      const Answer answer = compiled.Ask(*device.content);
+      if (answer != Answer::kYes) {
+        return answer;
+      }
+    }
+  }
+  return Answer::kYes;
+}
+
+Result<bool> IsForNode(const inventory::LayoutDevice& device, const api::core::Node& node,
+                       const Features& features) {
+  const api::resource::Device& api = *device.device->api;
+  if (!features.device_binding_and_status && !api.binding_conditions.empty()) {
+    return false;
+  }
+  if (device.slice->per_device_node_selection.value_or(false)) {
+    return inventory::NodeMatches({&api.node_name, &api.all_nodes, &api.node_selector}, node);
   }
   return true;
 }

@@ -56,26 +56,36 @@ struct Request {
 // The selectors of a request and its class, compiled on demand, against devices.
 class Matcher {
  public:
+  // All must outlive it.
   Matcher(const api::resource::ResourceClaim& claim, const Request& request,
-          selector::SelectorCache& cache, const api::core::Node& node, const Features& features)
-      : claim_(&claim), request_(&request), cache_(&cache), node_(&node), features_(&features) {}
+          selector::SelectorCache& cache, const Features& features)
+      : claim_(&claim), request_(&request), cache_(&cache), features_(&features) {}
 
-  // Whether class, request and node select the device; errors with upstream's texts.
-  Result<bool> Matches(const inventory::NodeDevice& device);
-  // The same for one part, and for explanations: the number of the selector that does not match.
   enum class Part : std::uint8_t { kClass, kRequest };
-  Result<int> FirstMismatch(Part part, const inventory::NodeDevice& device);
+  // The number of the first selector that does not match, or -1; errors with upstream's texts.
+  Result<int> FirstMismatch(Part part, inventory::DeviceRef device);
+  // Whether class and request select the device.
+  Result<bool> Matches(inventory::DeviceRef device);
+  // The same without the error, as far as the device's layout tells: whether `device` could be any
+  // of those that have this place in their node's pool. kUnknown: that hangs on attributes that
+  // tell devices apart.
+  selector::Selector::Answer Ask(const inventory::Device& device);
 
  private:
   const std::vector<api::resource::DeviceSelector>& SelectorsOf(Part part) const;
+  const selector::Selector& Compiled(Part part, std::size_t i);
 
   const api::resource::ResourceClaim* claim_;
   const Request* request_;
   selector::SelectorCache* cache_;
-  const api::core::Node* node_;
   const Features* features_;
   std::vector<std::shared_ptr<const selector::Selector>> compiled_[2];
 };
+
+// Whether the node can have the device at all: it is for this node, where each device says for
+// which, and needs no feature that is off.
+Result<bool> IsForNode(const inventory::LayoutDevice& device, const api::core::Node& node,
+                       const Features& features);
 
 }  // namespace assay::allocator::search
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "allocator/search/capacity.h"
 #include "api/core/types.h"
 #include "base/random.h"
 
@@ -20,12 +21,12 @@ std::string NewShareId(const AllocateOptions& options) {
   return options.new_share_id ? options.new_share_id() : Random::FromSystem().Uuid();
 }
 
-DeviceRequestAllocationResult ToResult(const ChosenDevice& chosen, const ResultInput& input) {
-  const api::resource::Device& device = *chosen.device->device->api;
+DeviceRequestAllocationResult ToResult(const ResultDevice& chosen, const ResultInput& input) {
+  const api::resource::Device& device = chosen.device.api();
   DeviceRequestAllocationResult result;
   result.request = chosen.request->FullName();
-  result.driver = chosen.pool->driver;
-  result.pool = chosen.pool->name;
+  result.driver = chosen.device.pool->driver();
+  result.pool = chosen.device.pool->name();
   result.device = device.name;
   if (chosen.request->admin_access) {
     result.admin_access = true;
@@ -33,7 +34,8 @@ DeviceRequestAllocationResult ToResult(const ChosenDevice& chosen, const ResultI
   result.tolerations = *chosen.request->tolerations;
   if (!chosen.dedicated) {
     result.share_id = NewShareId(input.options);
-    result.consumed_capacity = chosen.consumed;
+    result.consumed_capacity =
+        ConsumedCapacity(chosen.device.device(), chosen.request->capacity, input.features);
   }
   if (input.features.device_binding_and_status) {
     result.binding_conditions = device.binding_conditions;
@@ -115,14 +117,14 @@ void AddRequirements(const std::vector<NodeSelectorRequirement>& from,
 Result<std::optional<NodeSelector>> MakeNodeSelector(const ResultInput& input) {
   NodeSelector selector;
   api::core::NodeSelectorTerm& term = selector.node_selector_terms.emplace_back();
-  for (const ChosenDevice& chosen : input.devices) {
-    const api::resource::ResourceSliceSpec& spec = chosen.device->slice->spec();
-    const api::resource::Device& device = *chosen.device->device->api;
-    const bool per_device = spec.per_device_node_selection.value_or(false);
-    const std::optional<std::string>& node_name = per_device ? device.node_name : spec.node_name;
+  for (const ResultDevice& chosen : input.devices) {
+    const inventory::SliceShape& slice = *chosen.device.layout().slice;
+    const api::resource::Device& device = chosen.device.api();
+    const bool per_device = slice.per_device_node_selection.value_or(false);
+    const bool has_node_name = per_device ? device.node_name.has_value() : slice.has_node_name;
     const std::optional<NodeSelector>& node_selector =
-        per_device ? device.node_selector : spec.node_selector;
-    if (node_name.has_value() || device.binds_to_node.value_or(false)) {
+        per_device ? device.node_selector : slice.node_selector;
+    if (has_node_name || device.binds_to_node.value_or(false)) {
       NodeSelector local;
       local.node_selector_terms.emplace_back().match_fields.push_back(
           {"metadata.name", "In", {input.node.metadata.name}});
@@ -151,7 +153,7 @@ Result<std::optional<NodeSelector>> MakeNodeSelector(const ResultInput& input) {
 
 Result<AllocationResult> BuildResult(const ResultInput& input) {
   AllocationResult allocation;
-  for (const ChosenDevice& chosen : input.devices) {
+  for (const ResultDevice& chosen : input.devices) {
     allocation.devices.results.push_back(ToResult(chosen, input));
   }
   AddClassConfigs(input, allocation);

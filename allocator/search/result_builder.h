@@ -5,10 +5,7 @@
 #ifndef ASSAY_ALLOCATOR_SEARCH_RESULT_BUILDER_H_
 #define ASSAY_ALLOCATOR_SEARCH_RESULT_BUILDER_H_
 
-#include <cstdint>
-#include <map>
 #include <span>
-#include <string>
 
 #include "allocator/features.h"
 #include "allocator/inventory/pool.h"
@@ -18,19 +15,16 @@
 
 namespace assay::allocator::search {
 
-struct ChosenDevice {
-  std::uint32_t candidate = 0;
-  const inventory::NodePool* pool = nullptr;
-  const inventory::NodeDevice* device = nullptr;
-  const Request* request = nullptr;
-  bool dedicated = true;                                // not a share
-  std::map<std::string, api::meta::Quantity> consumed;  // of a share
+struct ResultDevice {
+  inventory::DeviceRef device;
+  const Request* request;
+  bool dedicated;  // not a share
 };
 
 struct ResultInput {
   const api::resource::ResourceClaim& claim;
   std::span<const Request* const> chosen;  // of each of the claim's requests
-  std::span<const ChosenDevice> devices;
+  std::span<const ResultDevice> devices;
   const api::core::Node& node;
   const Features& features;
   const AllocateOptions& options;

@@ -1,8 +1,4 @@
-// Search: the devices of a node for claims, in upstream's order; the first complete solution.
-//
-// Source: structured/internal/incubating/allocator_incubating.go. The search tries what upstream
-// tries, in its order, but leaves out branches that cannot succeed: fewer devices left than needed,
-// and, once it has backtracked for a while, requests that cannot all have a device of their own.
+// Search: the devices of a node for claims, once (see searcher.h).
 //
 // Thread-safe: a function.
 #ifndef ASSAY_ALLOCATOR_SEARCH_SEARCH_H_
@@ -20,17 +16,15 @@
 
 namespace assay::allocator::search {
 
-// Most devices of one claim (resource.k8s.io: AllocationResultsMaxSize).
-inline constexpr int kMaxResults = 32;
-
 struct Input {
   std::span<const api::resource::ResourceClaim* const> claims;
   const api::core::Node& node;
-  std::span<const std::shared_ptr<const inventory::NodePool>> pools;  // in the order of allocation
+  std::span<const inventory::NodePool* const> pools;  // in the order of allocation
   const ClassFinder& find_class;
   selector::SelectorCache& selectors;
   const Features& features;
   const AllocateOptions& options;
+  const inventory::ShapeTable& shapes;
 };
 
 // See Snapshot::Allocate.

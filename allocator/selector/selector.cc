@@ -1,7 +1,10 @@
 #include "allocator/selector/selector.h"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
+
+#include "allocator/selector/reads.h"
 
 namespace assay::allocator::selector {
 namespace {
@@ -51,66 +54,44 @@ cel::dra::AttributeValue ValueOf(const DeviceAttribute& attribute, bool lists) {
   return std::monostate();
 }
 
-// Writes what tells contents apart; lengths keep the parts from running into each other.
-class KeyWriter {
- public:
-  void Add(std::string_view text) {
-    key_ += std::to_string(text.size());
-    key_ += ':';
-    key_ += text;
-  }
-  void Add(char tag, std::string_view text) {
-    key_ += tag;
-    Add(text);
-  }
-  void Add(const DeviceAttribute& attribute) {
-    if (attribute.int_.has_value()) {
-      Add('i', std::to_string(*attribute.int_));
-    }
-    if (attribute.bool_.has_value()) {
-      Add('b', *attribute.bool_ ? "1" : "0");
-    }
-    if (attribute.string.has_value()) {
-      Add('s', *attribute.string);
-    }
-    if (attribute.version.has_value()) {
-      Add('v', *attribute.version);
-    }
-    for (std::int64_t value : attribute.ints) {
-      Add('I', std::to_string(value));
-    }
-    for (bool value : attribute.bools) {
-      Add('B', value ? "1" : "0");
-    }
-    for (const std::string& value : attribute.strings) {
-      Add('S', value);
-    }
-    for (const std::string& value : attribute.versions) {
-      Add('V', value);
-    }
-  }
-  std::string Take() { return std::move(key_); }
-
- private:
-  std::string key_;
-};
-
 std::string KeyOf(const std::string& driver, const api::resource::Device& device) {
   KeyWriter key;
-  key.Add(driver);
-  key.Add(device.allow_multiple_allocations.value_or(false) ? "shared" : "");
+  key.Text(driver);
+  key.Flag(device.allow_multiple_allocations.value_or(false));
+  key.Count(device.attributes.size());
   for (const auto& [name, attribute] : device.attributes) {
-    key.Add('a', name);
-    key.Add(attribute);
+    key.Text(name);
+    AddToKey(attribute, key);
   }
   for (const auto& [name, capacity] : device.capacity) {
-    key.Add('c', name);
-    key.Add(capacity.value.ToString());
+    key.Text(name);
+    key.Quantity(capacity.value);
   }
   return key.Take();
 }
 
 }  // namespace
+
+void AddToKey(const DeviceAttribute& attribute, KeyWriter& key) {
+  key.Flag(attribute.int_.has_value());
+  key.Number(attribute.int_.value_or(0));
+  key.Flag(attribute.bool_.has_value());
+  key.Flag(attribute.bool_.value_or(false));
+  key.Flag(attribute.string.has_value());
+  key.Text(attribute.string.value_or(""));
+  key.Flag(attribute.version.has_value());
+  key.Text(attribute.version.value_or(""));
+  key.Count(attribute.ints.size());
+  for (std::int64_t value : attribute.ints) {
+    key.Number(value);
+  }
+  key.Count(attribute.bools.size());
+  for (bool value : attribute.bools) {
+    key.Flag(value);
+  }
+  key.Texts(attribute.strings);
+  key.Texts(attribute.versions);
+}
 
 std::shared_ptr<const Content> ContentTable::Find(const std::string& driver,
                                                   const api::resource::Device& device) {
@@ -129,10 +110,23 @@ std::shared_ptr<const Content> ContentTable::Find(const std::string& driver,
   for (const auto& [name, capacity] : device.capacity) {
     description.capacity.push_back({name, capacity.value.ToString()});
   }
+  cel::dra::Device prepared(description, features_);
   auto content = std::make_shared<const Content>(
-      Content{next_id_++, cel::dra::Device(description, features_)});
+      Content{next_id_++, std::move(description), std::move(prepared)});
   known = content;
   return content;
+}
+
+Selector::Selector(std::string_view expression, cel::dra::CompiledSelector compiled,
+                   cel::dra::Features features)
+    : compiled_(std::move(compiled)), features_(features) {
+  reads_all_ = !FindReads(expression, reads_);
+  std::sort(reads_.begin(), reads_.end());
+}
+
+bool Selector::Reads(std::string_view name) const {
+  const std::string_view id = name.substr(name.rfind('/') + 1);
+  return reads_all_ || std::binary_search(reads_.begin(), reads_.end(), id);
 }
 
 Selector::~Selector() {
@@ -156,18 +150,36 @@ std::atomic<Selector::Answer>* Selector::SlotOf(std::uint32_t id) const {
   return &(*chunk)[id % kChunkSize];
 }
 
-Result<bool> Selector::Matches(const Content& content) const {
+Selector::Answer Selector::Ask(const Content& content) const {
   std::atomic<Answer>* slot = SlotOf(content.id);
   const Answer known = slot == nullptr ? Answer::kUnknown : slot->load(std::memory_order_relaxed);
-  if (known == Answer::kYes || known == Answer::kNo) {
-    return known == Answer::kYes;
+  if (known != Answer::kUnknown) {
+    return known;
   }
-  Result<bool> matches = compiled_.Matches(content.device);
+  const Result<bool> matches = compiled_.Matches(content.device);
+  const Answer answer = !matches.ok() ? Answer::kError : (*matches ? Answer::kYes : Answer::kNo);
   if (slot != nullptr) {
-    slot->store(!matches.ok() ? Answer::kError : (*matches ? Answer::kYes : Answer::kNo),
-                std::memory_order_relaxed);
+    slot->store(answer, std::memory_order_relaxed);
   }
-  return matches;
+  return answer;
+}
+
+Result<bool> Selector::Matches(const Content& content) const {
+  const Answer answer = Ask(content);
+  return answer == Answer::kError ? compiled_.Matches(content.device)
+                                  : Result<bool>(answer == Answer::kYes);
+}
+
+Result<bool> Selector::Matches(const Content& content, std::span<const OwnAttribute> own) const {
+  if (std::none_of(own.begin(), own.end(),
+                   [this](const OwnAttribute& attribute) { return Reads(*attribute.name); })) {
+    return Matches(content);
+  }
+  cel::dra::DeviceContent description = content.description;
+  for (const OwnAttribute& attribute : own) {
+    description.attributes.push_back({*attribute.name, *attribute.value});
+  }
+  return compiled_.Matches(cel::dra::Device(description, features_));
 }
 
 std::shared_ptr<const Selector> SelectorCache::Find(const std::string& expression) {
@@ -179,7 +191,8 @@ std::shared_ptr<const Selector> SelectorCache::Find(const std::string& expressio
   cel::dra::CompileOptions options;
   options.features = features_;
   options.estimate_cost = false;
-  auto selector = std::make_shared<const Selector>(cel::dra::CompileSelector(expression, options));
+  auto selector = std::make_shared<const Selector>(
+      expression, cel::dra::CompileSelector(expression, options), features_);
   entries_.push_front({expression, selector});
   by_expression_[entries_.front().expression] = entries_.begin();
   if (entries_.size() > kMaxSelectors) {

@@ -9,7 +9,10 @@
 //	{"claim":"ns/name"}                                 it does not
 //	{"claim":"ns/name","error":"..."}                   a fatal error
 //
-// {"kind":"Reset"} forgets everything; after it, and at the end, output is flushed.
+// {"kind":"Reset"} forgets everything; "features":["DRAListTypeAttributes",...] in it turns on what is
+// not on by default, until the next one. After it, and at the end, output is flushed.
+//
+// go.mod builds it with the allocator of Kubernetes 1.36, go.1.37.mod (-modfile) with that of 1.37.
 package main
 
 import (
@@ -19,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 
 	corev1 "k8s.io/api/core/v1"
 	resourceapi "k8s.io/api/resource/v1"
@@ -30,14 +34,16 @@ import (
 	"k8s.io/dynamic-resource-allocation/structured"
 )
 
-// What level 1.36 turns on.
-var features = structured.Features{
-	AdminAccess:            true,
-	ConsumableCapacity:     true,
-	DeviceBindingAndStatus: true,
-	DeviceTaints:           true,
-	PartitionableDevices:   true,
-	PrioritizedList:        true,
+// What levels 1.36 and 1.37 turn on.
+func defaultFeatures() structured.Features {
+	return structured.Features{
+		AdminAccess:            true,
+		ConsumableCapacity:     true,
+		DeviceBindingAndStatus: true,
+		DeviceTaints:           true,
+		PartitionableDevices:   true,
+		PrioritizedList:        true,
+	}
 }
 
 type classes map[string]*resourceapi.DeviceClass
@@ -58,11 +64,12 @@ func (c classes) Get(name string) (*resourceapi.DeviceClass, error) {
 }
 
 type world struct {
-	nodes   []*corev1.Node
-	classes classes
-	slices  []*resourceapi.ResourceSlice
-	claims  []*resourceapi.ResourceClaim
-	cache   *cel.Cache
+	features structured.Features
+	nodes    []*corev1.Node
+	classes  classes
+	slices   []*resourceapi.ResourceSlice
+	claims   []*resourceapi.ResourceClaim
+	cache    *cel.Cache
 }
 
 type answer struct {
@@ -72,10 +79,36 @@ type answer struct {
 	Error      string                        `json:"error,omitempty"`
 }
 
-func newWorld() *world {
+func newWorld(enabled []string) *world {
+	features := defaultFeatures()
+	enable(&features, enabled)
 	return &world{
-		classes: classes{},
-		cache:   cel.NewCache(100, cel.Features{EnableConsumableCapacity: true}),
+		features: features,
+		classes:  classes{},
+		cache: cel.NewCache(100, cel.Features{
+			EnableConsumableCapacity: true,
+			EnableListTypeAttributes: features.ListTypeAttributes,
+		}),
+	}
+}
+
+// enable turns features on by their gates' names. Fields are found by name: not every version has
+// each of them.
+func enable(features *structured.Features, names []string) {
+	fields := map[string]string{
+		"DRADeviceCompatibilityGroups": "CompatibilityGroups",
+		"DRADerivedAttributes":         "DerivedAttributes",
+		"DRAFractionalCapacityRange":   "FractionalCapacityRange",
+		"DRAListTypeAttributes":        "ListTypeAttributes",
+		"DRAOptionalNodeOperations":    "OptionalNodeOperations",
+	}
+	for _, name := range names {
+		field := reflect.ValueOf(features).Elem().FieldByName(fields[name])
+		if !field.IsValid() {
+			fmt.Fprintf(os.Stderr, "unknown feature %q\n", name)
+			os.Exit(2)
+		}
+		field.SetBool(true)
 	}
 }
 
@@ -109,7 +142,7 @@ func (w *world) state() structured.AllocatedState {
 func (w *world) allocate(claim *resourceapi.ResourceClaim) answer {
 	ctx := context.Background()
 	name := claim.Namespace + "/" + claim.Name
-	allocator, err := structured.NewAllocator(ctx, features, w.state(), w.classes, w.slices, w.cache)
+	allocator, err := structured.NewAllocator(ctx, w.features, w.state(), w.classes, w.slices, w.cache)
 	if err != nil {
 		return answer{Claim: name, Error: err.Error()}
 	}
@@ -180,7 +213,7 @@ func main() {
 	in.Buffer(nil, 64<<20)
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
-	w := newWorld()
+	w := newWorld(nil)
 	for in.Scan() {
 		line := in.Bytes()
 		if len(line) == 0 {
@@ -188,7 +221,10 @@ func main() {
 		}
 		switch kind := decode[metav1.TypeMeta](line).Kind; kind {
 		case "Reset":
-			w = newWorld()
+			reset := decode[struct {
+				Features []string `json:"features"`
+			}](line)
+			w = newWorld(reset.Features)
 			out.Flush()
 		case "Node":
 			w.nodes = append(w.nodes, decode[corev1.Node](line))
