@@ -88,7 +88,7 @@ class Checker {
       if (const Environment::Variable* variable = environment_.FindVariable(candidate);
           variable != nullptr) {
         SetName(expr, variable->name, variable->type);
-        if (variable->index < 0) {
+        if (variable->index == Environment::kConstant) {
           expr->is_constant = true;
           expr->literal = variable->constant;
         }

@@ -3,9 +3,8 @@
 #include "cel/library/library.h"
 
 namespace assay::cel {
-namespace {
 
-const FunctionTable& KubernetesFunctions() {
+const FunctionTable& Environment::KubernetesFunctions() {
   static const FunctionTable* const table = [] {
     auto* functions = new FunctionTable;
     library::AddAll(*functions);
@@ -13,8 +12,6 @@ const FunctionTable& KubernetesFunctions() {
   }();
   return *table;
 }
-
-}  // namespace
 
 Environment::Environment() {
   for (const Type* type :
@@ -26,14 +23,16 @@ Environment::Environment() {
   AddTypeName("list", Type::List(arena_, dyn));
   AddTypeName("map", Type::Map(arena_, dyn, dyn));
   AddTypeName("type", Type::TypeType());
-  AddTypeName("optional_type", Type::Optional(arena_, dyn));
+  AddTypeName("optional_type", Type::Opaque(arena_, "optional_type", {}));
+  AddTypeName("duration", Type::Duration(), kOnlyTyped);
+  AddTypeName("timestamp", Type::Timestamp(), kOnlyTyped);
   AddTypeName("net.IP", Type::Opaque(arena_, "net.IP", {}));
   AddTypeName("net.CIDR", Type::Opaque(arena_, "net.CIDR", {}));
 }
 
-void Environment::AddTypeName(std::string_view name, const Type* type) {
+void Environment::AddTypeName(std::string_view name, const Type* type, int index) {
   const std::string_view copy = arena_.Copy(name);
-  variables_[std::string(name)] = {copy, Type::TypeOf(arena_, type), -1, Value::Of(type)};
+  variables_[std::string(name)] = {copy, Type::TypeOf(arena_, type), index, Value::Of(type)};
 }
 
 void Environment::AddVariable(std::string_view name, const Type* type) {
@@ -42,6 +41,13 @@ void Environment::AddVariable(std::string_view name, const Type* type) {
 }
 
 void Environment::AddStruct(std::string_view name, std::vector<Field> fields) {
+  const std::string_view copy = arena_.Copy(name);
+  AddTypeName(name, Type::Struct(arena_, copy), kOnlyTyped);
+  for (const Field& field : fields) {
+    if (field.type->kind() == TypeKind::kMap || field.type->kind() == TypeKind::kList) {
+      AddTypeName(std::string(name) + "." + field.name, field.type, kOnlyTyped);
+    }
+  }
   structs_[std::string(name)] = std::move(fields);
 }
 

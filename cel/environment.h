@@ -39,6 +39,9 @@ class Environment {
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
+  // What every environment has.
+  static const FunctionTable& KubernetesFunctions();
+
   // Variables are numbered as they are added; evaluation takes their values in that order.
   void AddVariable(std::string_view name, const Type* type);
   void AddStruct(std::string_view name, std::vector<Field> fields);
@@ -51,10 +54,13 @@ class Environment {
   void set_size_estimator(SizeEstimator estimator) { size_estimator_ = std::move(estimator); }
   const SizeEstimator& size_estimator() const { return size_estimator_; }
 
+  static constexpr int kConstant = -1;
+  // A type's name that the checker knows and the evaluator does not: no program can use it.
+  static constexpr int kOnlyTyped = -2;
   struct Variable {
     std::string_view name;
     const Type* type;
-    int index;  // of the value at evaluation; -1: a constant
+    int index;  // of the value at evaluation, kConstant, or kOnlyTyped
     Value constant;
   };
   // By its full name.
@@ -70,7 +76,7 @@ class Environment {
   Arena& arena() { return arena_; }
 
  private:
-  void AddTypeName(std::string_view name, const Type* type);
+  void AddTypeName(std::string_view name, const Type* type, int index = kConstant);
 
   Arena arena_;
   FunctionTable functions_;

@@ -221,7 +221,12 @@ Value Call(const CallContext& context, const Function& function, const Overload*
            std::span<const Value> args) {
   if (function.implementation != nullptr) {
     if (!args.empty() && (KindBit(args[0].kind()) & function.receivers) == 0) {
-      return context.Error({"no such overload: ", function.name});
+      // In Go, values of these kinds are asked for the function themselves.
+      constexpr KindSet kAsked = KindBit(ValueKind::kString) | KindBit(ValueKind::kDuration) |
+                                 KindBit(ValueKind::kTimestamp);
+      return (KindBit(args[0].kind()) & kAsked) != 0
+                 ? NoSuchOverload()
+                 : context.Error({"no such overload: ", function.name});
     }
     return function.implementation(context, args);
   }
@@ -236,7 +241,9 @@ Value Call(const CallContext& context, const Function& function, const Overload*
     return NoSuchOverload(context, function.name, args);
   }
   for (const Overload& candidate : function.overloads) {
-    if (candidate.implementation != nullptr && AcceptsAll(candidate, args)) {
+    if (candidate.implementation != nullptr &&
+        (function.unguarded ? candidate.params.size() == args.size()
+                            : AcceptsAll(candidate, args))) {
       return candidate.implementation(context, args);
     }
   }

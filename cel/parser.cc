@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cel/lexer.h"
+#include "cel/library/text.h"
 #include "cel/macros.h"
 
 namespace assay::cel {
@@ -723,7 +724,8 @@ class Parser {
 
 Ast Parse(std::string_view source) {
   Ast ast;
-  ast.source = ast.arena.Copy(source);
+  ast.source = library::IsValidUtf8(source) ? ast.arena.Copy(source)
+                                            : ast.arena.Copy(library::ToValidUtf8(source));
   if (source.size() > kMaxCodePoints && CodePointCount(source) > kMaxCodePoints) {
     ast.issues.push_back({kNoOffset, "expression code point size exceeds limit: size: " +
                                          std::to_string(CodePointCount(source)) + ", limit " +

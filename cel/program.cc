@@ -35,8 +35,9 @@ Evaluation Program::Evaluate(std::span<const Value> variables, Arena& arena) con
   Evaluation evaluation;
   evaluation.value = root_->Evaluate(frame);
   evaluation.cost = frame.cost;
-  if (frame.exceeded()) {
-    evaluation.value = Value::Error("operation cancelled: actual cost limit exceeded");
+  if (frame.stopped) {
+    evaluation.value = Value::Error(
+        frame.panic.empty() ? "operation cancelled: actual cost limit exceeded" : frame.panic);
   }
   return evaluation;
 }

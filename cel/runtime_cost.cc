@@ -10,8 +10,7 @@ namespace {
 
 std::uint64_t Size(const Value& value) {
   if (value.Is(ValueKind::kOpaque)) {
-    const std::size_t size = library::AddressSize(value.opaque());
-    return size == 0 ? 1 : size;
+    return library::AddressSize(value.opaque()).value_or(1);
   }
   return SizeForCost(value);
 }
@@ -80,6 +79,23 @@ std::uint64_t SmallerCost(std::span<const Value> args) {
 std::uint64_t RegexCost(const Value& text, double regex_size) {
   return RoundUp((1.0 + static_cast<double>(Size(text))) * kTextCost) *
          RoundUp(regex_size * kRegexCost);
+}
+
+// Whether the value's Go type can be added to: then it is another method that a list has and it
+// not.
+bool HasAddMethod(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kInt:
+    case ValueKind::kUint:
+    case ValueKind::kDouble:
+    case ValueKind::kString:
+    case ValueKind::kBytes:
+    case ValueKind::kDuration:
+    case ValueKind::kTimestamp:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -168,6 +184,31 @@ CallCost CallCostOf(std::string_view function, std::string_view overload) {
   }
   const auto it = kOverloads.find(overload);
   return it == kOverloads.end() ? CallCost::kOne : it->second;
+}
+
+Value CostPanic(const CallContext& context, CallCost how, std::span<const Value> args) {
+  const auto not_a_list = [&context](const Value& value) {
+    if (value.Is(ValueKind::kList)) {
+      return Value();
+    }
+    return context.Error({"internal error: interface conversion: ", GoTypeName(value),
+                          " is not traits.Lister: missing method ",
+                          HasAddMethod(value) ? "Contains" : "Add"});
+  };
+  switch (how) {
+    case CallCost::kListSelfCompare:
+      return not_a_list(args[0]);
+    case CallCost::kListCompareKeys:
+      return not_a_list(args[1]);
+    case CallCost::kListFlatten:
+      if (args.size() == 2 && !args[1].Is(ValueKind::kInt)) {
+        return context.Error({"internal error: interface conversion: ref.Val is ",
+                              GoTypeName(args[1]), ", not types.Int"});
+      }
+      return Value();
+    default:
+      return Value();
+  }
 }
 
 std::uint64_t ComputeCallCost(CallCost how, std::span<const Value> args, const Value& result) {

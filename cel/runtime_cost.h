@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "cel/function.h"
 #include "cel/value.h"
 
 namespace assay::cel {
@@ -52,6 +53,10 @@ enum class CallCost : std::uint8_t {
 
 // `overload` is empty where the checker left more than one.
 CallCost CallCostOf(std::string_view function, std::string_view overload);
+
+// The error that cel-go's cost tracker panics with where it takes an argument for a list, or a
+// number, that is none: an error among them. Not an error: it does not.
+Value CostPanic(const CallContext& context, CallCost how, std::span<const Value> args);
 
 std::uint64_t ComputeCallCost(CallCost how, std::span<const Value> args, const Value& result);
 

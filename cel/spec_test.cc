@@ -161,7 +161,8 @@ json ToJson(const Value& value) {
     case ValueKind::kTimestamp:
       return {{"objectValue",
                {{"@type", "type.googleapis.com/google.protobuf.Timestamp"},
-                {"value", library::FormatTimestamp({value.seconds(), value.nanoseconds()})}}}};
+                {"value", library::FormatTimestamp(
+                              {value.seconds(), value.nanoseconds(), value.zone_minutes()})}}}};
     case ValueKind::kList: {
       json values = json::array();
       for (std::size_t i = 0; i < value.list().size(); ++i) {

@@ -78,7 +78,9 @@ class Type {
   int variable() const { return variable_; }
 
   bool IsDyn() const { return kind_ == TypeKind::kDyn || kind_ == TypeKind::kAny; }
-  bool IsOptional() const { return kind_ == TypeKind::kOpaque && name_ == "optional_type"; }
+  bool IsOptional() const {
+    return kind_ == TypeKind::kOpaque && !parameters_.empty() && name_ == "optional_type";
+  }
 
   // As error messages name it: "list(int)", "any", "timestamp".
   std::string ToString() const;

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <optional>
 
 #include "cel/type.h"
 
@@ -95,7 +97,7 @@ bool ListsEqual(const List& a, const List& b) {
     return false;
   }
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (!Equal(a.At(i), b.At(i))) {
+    if (CompareEqual(a.At(i), b.At(i)) == Equality::kFalse) {
       return false;
     }
   }
@@ -109,27 +111,71 @@ bool MapsEqual(const Map& a, const Map& b) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     const Map::Entry entry = a.At(i);
     Value other;
-    if (!b.Find(entry.key, &other) || !Equal(entry.value, other)) {
+    if (!b.Find(entry.key, &other) || CompareEqual(entry.value, other) == Equality::kFalse) {
       return false;
     }
   }
   return true;
 }
 
-// Equal keys have equal hashes, across the kinds of numbers.
+// Whether two keys are one in a Go map.
+bool SameKey(const Value& a, const Value& b) {
+  if (a.kind() != b.kind()) {
+    return false;
+  }
+  switch (a.kind()) {
+    case ValueKind::kList:
+      return &a.list() == &b.list();
+    case ValueKind::kMap:
+      return &a.map() == &b.map();
+    case ValueKind::kOptional:
+      return a.optional() == b.optional();
+    case ValueKind::kOpaque:
+      return &a.opaque() == &b.opaque() ||
+             (a.opaque().type()->name().starts_with("net.") && Equal(a, b));
+    case ValueKind::kTimestamp:
+      // Each zone that is not UTC is an object of its own.
+      return Equal(a, b) && a.zone_minutes() == 0 && b.zone_minutes() == 0;
+    default:
+      return Equal(a, b);
+  }
+}
+
 std::size_t HashKey(const Value& key) {
+  const auto kind = static_cast<std::size_t>(key.kind());
   switch (key.kind()) {
     case ValueKind::kInt:
     case ValueKind::kUint:
-      return std::hash<double>()(key.Is(ValueKind::kInt) ? static_cast<double>(key.int_value())
-                                                         : static_cast<double>(key.uint_value()));
+      return std::hash<std::uint64_t>()(key.uint_value()) * 0x9E3779B97F4A7C15 + kind;
     case ValueKind::kDouble:
       return std::hash<double>()(key.double_value());
     case ValueKind::kString:
       return std::hash<std::string_view>()(key.text());
     default:
-      return static_cast<std::size_t>(key.kind());
+      return kind;
   }
+}
+
+std::optional<Value> LosslessInt(double value) {
+  if (std::trunc(value) != value || value < -kTwoTo63 || value >= kTwoTo63) {
+    return std::nullopt;
+  }
+  return Value::Int(static_cast<std::int64_t>(value));
+}
+
+std::optional<Value> LosslessUint(double value) {
+  if (std::trunc(value) != value || value < 0 || value >= kTwoTo64) {
+    return std::nullopt;
+  }
+  return Value::Uint(static_cast<std::uint64_t>(value));
+}
+
+template <typename T>
+std::optional<Value> LosslessDouble(T value) {
+  const auto converted = static_cast<double>(value);
+  const bool fits = converted < static_cast<double>(std::numeric_limits<T>::max());
+  return fits && static_cast<T>(converted) == value ? std::optional(Value::Double(converted))
+                                                    : std::nullopt;
 }
 
 }  // namespace
@@ -146,7 +192,7 @@ void MutableList::Append(const Value& value) {
 std::uint32_t EntryMap::IndexOf(const Value& key) const {
   if (buckets_.empty()) {
     for (std::size_t i = 0; i < size_; ++i) {
-      if (Equal(entries_[i].key, key)) {
+      if (SameKey(entries_[i].key, key)) {
         return static_cast<std::uint32_t>(i);
       }
     }
@@ -155,14 +201,38 @@ std::uint32_t EntryMap::IndexOf(const Value& key) const {
   const std::size_t mask = buckets_.size() - 1;
   for (std::size_t slot = HashKey(key) & mask;; slot = (slot + 1) & mask) {
     const std::uint32_t index = buckets_[slot];
-    if (index == kNone || Equal(entries_[index].key, key)) {
+    if (index == kNone || SameKey(entries_[index].key, key)) {
       return index;
     }
   }
 }
 
+std::uint32_t EntryMap::IndexOfEqualNumber(const Value& key) const {
+  const auto find = [this](const std::optional<Value>& other) {
+    return other.has_value() ? IndexOf(*other) : kNone;
+  };
+  std::uint32_t index = kNone;
+  switch (key.kind()) {
+    case ValueKind::kDouble:
+      index = find(LosslessInt(key.double_value()));
+      return index != kNone ? index : find(LosslessUint(key.double_value()));
+    case ValueKind::kInt:
+      index = find(LosslessDouble(key.int_value()));
+      return index != kNone || key.int_value() < 0 ? index : find(Value::Uint(key.uint_value()));
+    case ValueKind::kUint:
+      index = find(LosslessDouble(key.uint_value()));
+      return index != kNone || key.uint_value() > INT64_MAX ? index
+                                                            : find(Value::Int(key.int_value()));
+    default:
+      return kNone;
+  }
+}
+
 bool EntryMap::Find(const Value& key, Value* value) const {
-  const std::uint32_t index = IndexOf(key);
+  std::uint32_t index = IndexOf(key);
+  if (index == kNone) {
+    index = IndexOfEqualNumber(key);
+  }
   if (index == kNone) {
     return false;
   }
@@ -184,6 +254,20 @@ void EntryMap::Set(const Value& key, const Value& value) {
     Append(key, value);
   } else {
     entries_[index].value = value;
+  }
+}
+
+void EntryMap::Erase(const Value& key) {
+  const std::uint32_t index = IndexOf(key);
+  if (index == kNone) {
+    return;
+  }
+  std::copy(entries_.begin() + index + 1, entries_.begin() + static_cast<std::ptrdiff_t>(size_),
+            entries_.begin() + index);
+  --size_;
+  buckets_ = {};
+  if (size_ > kSearchedSize) {
+    Rehash();
   }
 }
 
@@ -261,45 +345,106 @@ const Type* TypeOf(const Value& value) {
   return Type::Error();
 }
 
+std::string_view GoTypeName(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kNull:
+      return "types.Null";
+    case ValueKind::kBool:
+      return "types.Bool";
+    case ValueKind::kInt:
+      return "types.Int";
+    case ValueKind::kUint:
+      return "types.Uint";
+    case ValueKind::kDouble:
+      return "types.Double";
+    case ValueKind::kString:
+      return "types.String";
+    case ValueKind::kBytes:
+      return "types.Bytes";
+    case ValueKind::kDuration:
+      return "types.Duration";
+    case ValueKind::kTimestamp:
+      return "types.Timestamp";
+    case ValueKind::kList:
+      return "*types.baseList";
+    case ValueKind::kMap:
+      return "*types.baseMap";
+    case ValueKind::kType:
+      return "*types.Type";
+    case ValueKind::kOptional:
+      return "*types.Optional";
+    case ValueKind::kError:
+      return "*types.Err";
+    case ValueKind::kOpaque:
+      break;
+  }
+  const std::string_view name = TypeName(value);
+  return name == "kubernetes.Quantity"      ? "cel.Quantity"
+         : name == "kubernetes.Semver"      ? "cel.Semver"
+         : name == "kubernetes.URL"         ? "cel.URL"
+         : name == "kubernetes.NamedFormat" ? "*cel.Format"
+         : name == "net.IP"                 ? "cel.IP"
+                                            : "cel.CIDR";
+}
+
+bool IsPanic(const Value& value) {
+  return value.IsError() && value.text().starts_with("internal error: ");
+}
+
+Value HashPanic(const Value& key) {
+  if (key.Is(ValueKind::kBytes)) {
+    return Value::Error("internal error: runtime error: hash of unhashable type types.Bytes");
+  }
+  if (key.Is(ValueKind::kOpaque) && key.opaque().type()->name() == "kubernetes.Semver") {
+    return Value::Error("internal error: runtime error: hash of unhashable type cel.Semver");
+  }
+  return Value::Null();
+}
+
 std::string_view TypeName(const Value& value) { return TypeOf(value)->name(); }
 
-bool Equal(const Value& a, const Value& b) {
+Equality CompareEqual(const Value& a, const Value& b) {
+  const auto of = [](bool equal) { return equal ? Equality::kTrue : Equality::kFalse; };
   if (a.kind() != b.kind()) {
-    return IsNumber(a) && IsNumber(b) && CompareNumbers(a, b) == 0;
+    return a.Is(ValueKind::kOpaque) ? Equality::kError
+                                    : of(IsNumber(a) && IsNumber(b) && CompareNumbers(a, b) == 0);
   }
   switch (a.kind()) {
     case ValueKind::kNull:
-      return true;
+      return Equality::kTrue;
     case ValueKind::kBool:
     case ValueKind::kInt:
     case ValueKind::kUint:
     case ValueKind::kDuration:
-      return a.int_value() == b.int_value();
+      return of(a.int_value() == b.int_value());
     case ValueKind::kDouble:
-      return a.double_value() == b.double_value();
+      return of(a.double_value() == b.double_value());
     case ValueKind::kString:
     case ValueKind::kBytes:
-      return a.text() == b.text();
+      return of(a.text() == b.text());
     case ValueKind::kTimestamp:
-      return a.seconds() == b.seconds() && a.nanoseconds() == b.nanoseconds();
+      return of(a.seconds() == b.seconds() && a.nanoseconds() == b.nanoseconds());
     case ValueKind::kList:
-      return ListsEqual(a.list(), b.list());
+      return of(ListsEqual(a.list(), b.list()));
     case ValueKind::kMap:
-      return MapsEqual(a.map(), b.map());
+      return of(MapsEqual(a.map(), b.map()));
     case ValueKind::kType:
-      return a.type()->kind() == b.type()->kind() && a.type()->name() == b.type()->name();
+      return of(a.type()->kind() == b.type()->kind() && a.type()->name() == b.type()->name());
     case ValueKind::kOptional:
       if (a.optional() == nullptr || b.optional() == nullptr) {
-        return a.optional() == b.optional();
+        return of(a.optional() == b.optional());
       }
-      return Equal(*a.optional(), *b.optional());
+      return CompareEqual(*a.optional(), *b.optional());
     case ValueKind::kOpaque:
-      return a.opaque().type()->name() == b.opaque().type()->name() &&
-             a.opaque().Equals(b.opaque());
+      if (a.opaque().type()->name() != b.opaque().type()->name() ||
+          !b.opaque().ComparableOnTheRight()) {
+        return Equality::kError;
+      }
+      return of(a.opaque().Equals(b.opaque()));
     case ValueKind::kError:
-      return false;
+      return Equality::kFalse;
   }
-  return false;
+  return Equality::kFalse;
 }
 
 bool IsZero(const Value& value) {
@@ -323,8 +468,6 @@ bool IsZero(const Value& value) {
       return value.list().size() == 0;
     case ValueKind::kMap:
       return value.map().size() == 0;
-    case ValueKind::kOptional:
-      return value.optional() == nullptr;
     default:
       return false;
   }
@@ -333,6 +476,9 @@ bool IsZero(const Value& value) {
 int Compare(const Value& a, const Value& b) {
   if (IsNumber(a) && IsNumber(b)) {
     return CompareNumbers(a, b);
+  }
+  if (a.Is(ValueKind::kDouble) && std::isnan(a.double_value())) {
+    return kUnordered;
   }
   if (a.kind() != b.kind()) {
     return kNotComparable;

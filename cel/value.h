@@ -62,9 +62,13 @@ class Value {
   static constexpr Value Duration(std::int64_t nanoseconds) {
     return {ValueKind::kDuration, 0, nanoseconds};
   }
-  // Seconds since 1970, and nanoseconds in [0, 1e9) above them.
-  static constexpr Value Timestamp(std::int64_t seconds, std::uint32_t nanoseconds) {
-    return {ValueKind::kTimestamp, nanoseconds, seconds};
+  // Seconds since 1970, and nanoseconds in [0, 1e9) above them. The zone that it was written in, as
+  // an offset from UTC, shows where it becomes a text again.
+  static constexpr Value Timestamp(std::int64_t seconds, std::uint32_t nanoseconds,
+                                   std::int16_t zone_minutes = 0) {
+    Value result = {ValueKind::kTimestamp, nanoseconds, seconds};
+    result.zone_minutes_ = zone_minutes;
+    return result;
   }
   static constexpr Value Of(const cel::List* list) { return Pointer(ValueKind::kList, list); }
   static constexpr Value Of(const cel::Map* map) { return Pointer(ValueKind::kMap, map); }
@@ -107,6 +111,7 @@ class Value {
   std::int64_t duration() const { return int_; }
   std::int64_t seconds() const { return int_; }
   std::uint32_t nanoseconds() const { return extra_; }
+  std::int16_t zone_minutes() const { return zone_minutes_; }
   const cel::List& list() const { return *static_cast<const cel::List*>(pointer_); }
   const cel::Map& map() const { return *static_cast<const cel::Map*>(pointer_); }
   bool collecting() const {
@@ -134,6 +139,7 @@ class Value {
   }
 
   ValueKind kind_;
+  std::int16_t zone_minutes_ = 0;
   std::uint32_t extra_;  // length of a text; nanoseconds of a timestamp
   union {
     std::int64_t int_;
@@ -235,17 +241,21 @@ class EntryMap final : public Map {
   explicit EntryMap(Arena& arena) : arena_(arena) {}
   std::size_t size() const override { return size_; }
   Entry At(std::size_t i) const override { return entries_[i]; }
+  // Keys are the same as Go's maps have it: of one kind and equal, or one object; numbers that are
+  // not there are found by equal ones of another kind.
   bool Find(const Value& key, Value* value) const override;
   // Adds the entry; false, and nothing is done, if the key is there.
   bool Insert(const Value& key, const Value& value);
   // Adds or replaces.
   void Set(const Value& key, const Value& value);
+  void Erase(const Value& key);
 
  private:
   static constexpr std::size_t kSearchedSize = 8;
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
   std::uint32_t IndexOf(const Value& key) const;
+  std::uint32_t IndexOfEqualNumber(const Value& key) const;
   void Append(const Value& key, const Value& value);
   void Rehash();
 
@@ -255,13 +265,20 @@ class EntryMap final : public Map {
   std::size_t size_ = 0;
 };
 
+// The name of the Go type by which Kubernetes holds the value, where its messages show it:
+// "types.Int", "*types.Err", "cel.Quantity".
+std::string_view GoTypeName(const Value& value);
+
 // The name of the value's type at run time: "int", "google.protobuf.Timestamp".
 std::string_view TypeName(const Value& value);
 // The type of the value, as type() gives it.
 const Type* TypeOf(const Value& value);
 
-// a == b as CEL has it: numbers across their kinds, lists and maps by element; never an error.
-bool Equal(const Value& a, const Value& b);
+// a == b as CEL has it: numbers across their kinds, lists and maps by element. An error where a
+// library's value meets another type; within lists and maps, such a pair counts as equal.
+enum class Equality : std::uint8_t { kFalse, kTrue, kError };
+Equality CompareEqual(const Value& a, const Value& b);
+inline bool Equal(const Value& a, const Value& b) { return CompareEqual(a, b) == Equality::kTrue; }
 
 // Whether the value is its type's zero: 0, "", [], none.
 bool IsZero(const Value& value);
@@ -277,6 +294,13 @@ std::size_t CodePointCount(std::string_view text);
 // What size() says, and what costs are reckoned with: elements, entries, code points, bytes; 1 for
 // scalars; an optional counts as its value.
 std::uint64_t SizeForCost(const Value& value);
+
+// Errors that end an evaluation at once, whatever would become of them otherwise: where Kubernetes'
+// evaluator panics. Their texts start with "internal error: ".
+bool IsPanic(const Value& value);
+
+// The panic of a Go map that is asked for a key of a kind that it cannot hash; null for others.
+Value HashPanic(const Value& key);
 
 // An error made of `parts`, its text in the arena.
 Value MakeError(Arena& arena, std::initializer_list<std::string_view> parts);

@@ -12,8 +12,7 @@
 
 namespace assay::api::validation {
 
-// For the environment of the compatibility's gates. One level has one environment: what is stored
-// is compiled like what is new.
+// For the environment of the compatibility's gates, which hold for what is not stored yet.
 SelectorChecker CelSelectorChecker(const Compatibility& compatibility);
 
 }  // namespace assay::api::validation

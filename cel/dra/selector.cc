@@ -81,7 +81,7 @@ std::optional<CostRange> EstimateSize(std::span<const std::string> path) {
   return upto(field == "attributes" ? kMaxAttributeLength : 0);
 }
 
-std::unique_ptr<const Environment> MakeEnvironment(const Features& features) {
+std::unique_ptr<const Environment> MakeEnvironment(const Features& features, EnvironmentType type) {
   auto environment = std::make_unique<Environment>();
   Arena& arena = environment->arena();
   const Type* attribute = features.list_type_attributes ? Type::Dyn() : Type::Any();
@@ -92,25 +92,19 @@ std::unique_ptr<const Environment> MakeEnvironment(const Features& features) {
       Type::Map(arena, Type::String(), Type::Map(arena, Type::String(), quantity));
   std::vector<Environment::Field> fields = {
       {"driver", Type::String()}, {"attributes", attributes}, {"capacity", capacity}};
-  if (features.consumable_capacity) {
+  // The gates hold for new expressions alone: stored ones may use what a gate has ever allowed.
+  const bool stored = type == EnvironmentType::kStoredExpressions;
+  if (features.consumable_capacity || stored) {
     fields.push_back({"allowMultipleAllocations", Type::Bool()});
   }
   environment->AddStruct("kubernetes.DRADevice", std::move(fields));
   environment->AddVariable("device", Type::Struct(arena, "kubernetes.DRADevice"));
-  if (features.list_type_attributes) {
+  if (features.list_type_attributes || stored) {
     environment->functions().Add("includes",
                                  {{"dra_includes_dyn_dyn", "dyn.(dyn) -> bool", &Includes}});
   }
   environment->set_size_estimator(&EstimateSize);
   return environment;
-}
-
-const Environment& GetEnvironment(const Features& features) {
-  static const std::array<std::unique_ptr<const Environment>, 4> kEnvironments = {
-      MakeEnvironment({false, false}), MakeEnvironment({true, false}),
-      MakeEnvironment({false, true}), MakeEnvironment({true, true})};
-  return *kEnvironments[(features.consumable_capacity ? 1U : 0U) +
-                        (features.list_type_attributes ? 2U : 0U)];
 }
 
 // A map with few entries and constant memory.
@@ -263,6 +257,27 @@ Device::~Device() = default;
 Device::Device(Device&&) noexcept = default;
 Device& Device::operator=(Device&&) noexcept = default;
 
+Result<Value> Device::AsValue() const {
+  if (!impl_->error.empty()) {
+    return InvalidArgumentError(impl_->error);
+  }
+  return impl_->device;
+}
+
+const Environment& SelectorEnvironment(const Features& features, EnvironmentType type) {
+  static const std::array<std::unique_ptr<const Environment>, 8> kEnvironments = [] {
+    std::array<std::unique_ptr<const Environment>, 8> environments;
+    for (unsigned i = 0; i < environments.size(); ++i) {
+      environments[i] =
+          MakeEnvironment({(i & 1) != 0, (i & 2) != 0}, static_cast<EnvironmentType>(i >> 2));
+    }
+    return environments;
+  }();
+  return *kEnvironments[(features.consumable_capacity ? 1U : 0U) |
+                        (features.list_type_attributes ? 2U : 0U) |
+                        static_cast<unsigned>(type) << 2];
+}
+
 CompiledSelector CompileSelector(std::string_view expression, const CompileOptions& options) {
   const bool lists = options.features.list_type_attributes;
   cel::CompileOptions compile_options;
@@ -272,7 +287,8 @@ CompiledSelector CompileSelector(std::string_view expression, const CompileOptio
     return type.kind() == TypeKind::kBool || type.kind() == TypeKind::kAny ||
            (lists && type.kind() == TypeKind::kDyn);
   };
-  Compilation compilation = Compile(GetEnvironment(options.features), expression, compile_options);
+  Compilation compilation = Compile(SelectorEnvironment(options.features, options.environment),
+                                    expression, compile_options);
   CompiledSelector selector;
   selector.program = std::move(compilation.program);
   selector.max_cost = compilation.max_cost;

@@ -27,7 +27,9 @@
 #include "base/result.h"
 
 namespace assay::cel {
+class Environment;
 class Program;
+class Value;
 }  // namespace assay::cel
 
 namespace assay::cel::dra {
@@ -46,8 +48,13 @@ struct Features {
   bool list_type_attributes = false;  // DRAListTypeAttributes: lists, includes()
 };
 
+// New expressions, those that a client writes, may use what the feature gates allow; stored ones,
+// all that a gate may have allowed before (k8s.io/apiserver/pkg/cel/environment).
+enum class EnvironmentType : std::uint8_t { kStoredExpressions, kNewExpressions };
+
 struct CompileOptions {
   Features features;
+  EnvironmentType environment = EnvironmentType::kNewExpressions;
   // Run-time cost at which an evaluation ends with an error.
   std::uint64_t cost_limit = kSelectorCostLimit;
   // The scheduler skips the estimate: max_cost is then 2^64-1.
@@ -86,6 +93,9 @@ struct CompiledSelector {
 // kSelectorCostLimit: those are the API's rules.
 CompiledSelector CompileSelector(std::string_view expression, const CompileOptions& options = {});
 
+// What selectors are compiled in: for those who evaluate expressions of other types on devices.
+const Environment& SelectorEnvironment(const Features& features, EnvironmentType type);
+
 // One attribute, as a ResourceSlice gives it. std::monostate: a kind of value that this version
 // does not know, which makes every evaluation on that device fail, used or not.
 struct Version {
@@ -118,6 +128,9 @@ class Device {
   ~Device();
   Device(Device&&) noexcept;
   Device& operator=(Device&&) noexcept;
+
+  // The variable `device`, valid as long as this is; an error if no expression can be evaluated.
+  Result<Value> AsValue() const;
 
  private:
   friend struct CompiledSelector;

@@ -68,28 +68,6 @@ Selected Select(Frame& frame, const Value& object, const Value& key, bool presen
   }
 }
 
-// The names of the Go types that cel-go's message shows.
-std::string_view GoTypeName(const Value& value) {
-  switch (value.kind()) {
-    case ValueKind::kNull:
-      return "types.Null";
-    case ValueKind::kBytes:
-      return "types.Bytes";
-    case ValueKind::kDuration:
-      return "types.Duration";
-    case ValueKind::kTimestamp:
-      return "types.Timestamp";
-    case ValueKind::kList:
-      return "*types.baseList";
-    case ValueKind::kMap:
-      return "*types.baseMap";
-    case ValueKind::kType:
-      return "*types.Type";
-    default:
-      return "*types.Optional";
-  }
-}
-
 Value KeyOf(Frame& frame, const Qualifier& qualifier) {
   if (qualifier.node == nullptr && qualifier.attribute == nullptr) {
     return qualifier.key;
@@ -102,13 +80,47 @@ Value KeyOf(Frame& frame, const Qualifier& qualifier) {
   return key;
 }
 
+// What cel-go makes of the value of an optional that is selected from, or that a conditional gives:
+// it takes it out as a Go value and back, which flattens optionals, makes names of types, and fails
+// for the libraries' types.
+Value Unwrapped(const CallContext& context, const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kOptional:
+      return value.optional() == nullptr ? Value::Null() : Unwrapped(context, *value.optional());
+    case ValueKind::kType:
+      return context.String(value.type()->name());
+    case ValueKind::kOpaque: {
+      const std::string_view type = GoTypeName(value);
+      if (type == "*cel.Format") {
+        return value;
+      }
+      return context.Error({"unsupported conversion to ref.Val: (",
+                            type == "cel.Quantity" ? "*resource.Quantity"
+                            : type == "cel.Semver" ? "semver.Version"
+                            : type == "cel.URL"    ? "*url.URL"
+                            : type == "cel.IP"     ? "netip.Addr"
+                                                   : "netip.Prefix",
+                            ")"});
+    }
+    default:
+      return value;
+  }
+}
+
 Value ApplyQualifiers(Frame& frame, Value object, const QualifierList& qualifiers) {
   bool optional = object.Is(ValueKind::kOptional);
   if (optional) {
     if (object.optional() == nullptr) {
       return object;
     }
-    object = *object.optional();
+    object = Unwrapped(frame.context(), *object.optional());
+    if (object.IsError() && qualifiers.first != nullptr && !qualifiers.first->qualifier.HasKey()) {
+      const Value key = KeyOf(frame, qualifiers.first->qualifier);
+      return key.IsError() ? key : object;
+    }
+    if (object.IsError() && qualifiers.first != nullptr) {
+      return object;
+    }
   }
   for (const QualifierLink* link = qualifiers.first; link != nullptr; link = link->next) {
     const Qualifier& qualifier = link->qualifier;
@@ -131,28 +143,26 @@ Value ApplyQualifiers(Frame& frame, Value object, const QualifierList& qualifier
   return optional ? Value::Optional(frame.arena.New<Value>(object)) : object;
 }
 
-bool EvaluateAll(Frame& frame, std::span<const Node* const> nodes, Value* values, Value* error) {
-  bool ok = true;
+// How far evaluating the arguments of a call got.
+enum class Arguments : std::uint8_t { kAll, kWithError, kSomeMissing };
+
+Arguments EvaluateAll(Frame& frame, const CallNode::Target& target,
+                      std::span<const Node* const> nodes, Value* values, Value* error) {
+  Arguments result = Arguments::kAll;
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     values[i] = nodes[i]->Evaluate(frame);
-    if (values[i].IsError() && ok) {
+    if (values[i].IsError() && result == Arguments::kAll) {
       *error = values[i];
-      ok = false;
-      // With three arguments and more, cel-go stops at the first error.
-      if (nodes.size() > 2) {
-        return false;
+      result = Arguments::kWithError;
+      if (target.stops_at_error && i + 1 < nodes.size()) {
+        return Arguments::kSomeMissing;
       }
     }
   }
-  return ok;
+  return result;
 }
 
 Value NotBool(const Value& value) { return value.IsError() ? value : NoSuchOverload(); }
-
-bool IsMapKey(const Value& value) {
-  return value.Is(ValueKind::kString) || value.Is(ValueKind::kInt) || value.Is(ValueKind::kUint) ||
-         value.Is(ValueKind::kBool) || value.Is(ValueKind::kDouble);
-}
 
 }  // namespace
 
@@ -236,7 +246,7 @@ Value AttributeNode::Evaluate(Frame& frame) const {
 
 Value AndNode::Evaluate(Frame& frame) const {
   const Value left = left_->Evaluate(frame);
-  if (left.IsFalse() || frame.exceeded()) {
+  if (left.IsFalse() || frame.stopped) {
     return Value::Bool(false);
   }
   const Value right = right_->Evaluate(frame);
@@ -251,7 +261,7 @@ Value AndNode::Evaluate(Frame& frame) const {
 
 Value OrNode::Evaluate(Frame& frame) const {
   const Value left = left_->Evaluate(frame);
-  if (left.IsTrue() || frame.exceeded()) {
+  if (left.IsTrue() || frame.stopped) {
     return Value::Bool(true);
   }
   const Value right = right_->Evaluate(frame);
@@ -265,13 +275,8 @@ Value OrNode::Evaluate(Frame& frame) const {
 }
 
 Value EqualsOrError(const Value& a, const Value& b) {
-  if (a.Is(ValueKind::kOpaque)) {
-    if (!b.Is(ValueKind::kOpaque) || TypeName(a) != TypeName(b) ||
-        !b.opaque().ComparableOnTheRight()) {
-      return NoSuchOverload();
-    }
-  }
-  return Value::Bool(Equal(a, b));
+  const Equality equality = CompareEqual(a, b);
+  return equality == Equality::kError ? NoSuchOverload() : Value::Bool(equality == Equality::kTrue);
 }
 
 Value EqualsNode::Evaluate(Frame& frame) const {
@@ -304,9 +309,13 @@ Value CallNode::Evaluate(Frame& frame) const {
     values = frame.arena.NewArray<Value>(args_.size());
   }
   Value result;
-  if (EvaluateAll(frame, args_, values.data(), &result)) {
-    if (frame.exceeded()) {
-      return Value::Error("cost limit exceeded");
+  const Arguments arguments = EvaluateAll(frame, target_, args_, values.data(), &result);
+  if (arguments == Arguments::kSomeMissing) {
+    return result;
+  }
+  if (arguments == Arguments::kAll) {
+    if (frame.stopped) {
+      return Value::Error("stopped");
     }
     if (target_.function == nullptr) {
       result = frame.context().Error({"no such overload: ", target_.name});
@@ -315,8 +324,15 @@ Value CallNode::Evaluate(Frame& frame) const {
     } else {
       result = Call(frame.context(), *target_.function, target_.overload, values);
     }
-  } else if (args_.size() > 2) {
+  }
+  if (IsPanic(result)) {
+    frame.Panic(result.text());
     return result;
+  }
+  const Value panic = CostPanic(frame.context(), target_.cost, values);
+  if (panic.IsError()) {
+    frame.Panic(panic.text());
+    return panic;
   }
   frame.Charge(ComputeCallCost(target_.cost, values, result));
   return result;
@@ -338,7 +354,7 @@ Value InConstantsNode::Evaluate(Frame& frame) const {
 Value OptionalOrNode::Evaluate(Frame& frame) const {
   const Value left = left_->Evaluate(frame);
   if (!left.Is(ValueKind::kOptional)) {
-    return left.IsError() ? left : NoSuchOverload();
+    return left;
   }
   if (left.optional() == nullptr) {
     return right_->Evaluate(frame);
@@ -382,13 +398,23 @@ Value MapNode::Evaluate(Frame& frame) const {
         value = frame.context().Error({"cannot initialize optional entry '", DebugString(key),
                                        "' from non-optional value ", DebugString(value)});
       } else if (value.optional() == nullptr) {
+        if (HashPanic(key).IsError()) {
+          const Value panic =
+              map->size() > 0 ? HashPanic(key)
+                              : frame.context().Error(
+                                    {"internal error: hash of unhashable type: ", GoTypeName(key)});
+          frame.Panic(panic.text());
+          return panic;
+        }
+        map->Erase(key);
         continue;
       } else {
         value = *value.optional();
       }
     }
-    if (!value.IsError() && !IsMapKey(key)) {
-      value = frame.context().Error({"unsupported key type: ", TypeName(key)});
+    if (const Value panic = HashPanic(key); !value.IsError() && panic.IsError()) {
+      frame.Panic(panic.text());
+      return panic;
     }
     if (value.IsError()) {
       frame.Charge(kMapCost);
@@ -414,12 +440,12 @@ Value StructNode::Evaluate(Frame& frame) const {
 }
 
 bool FoldNode::Step(Frame& frame) const {
-  if (parts_.condition->Evaluate(frame).IsFalse() || frame.exceeded()) {
+  if (parts_.condition->Evaluate(frame).IsFalse() || frame.stopped) {
     return false;
   }
   const Value value = parts_.step->Evaluate(frame);
   frame.slots[parts_.accu_slot] = {value, nullptr};
-  return !frame.exceeded();
+  return !frame.stopped;
 }
 
 Value FoldNode::Evaluate(Frame& frame) const {
@@ -452,6 +478,8 @@ Value FoldNode::Evaluate(Frame& frame) const {
         break;
       }
     }
+  } else if (parts_.two) {
+    return frame.context().Error({"unsupported comprehension range type: ", GoTypeName(range)});
   } else {
     return frame.context().Error({"got '", GoTypeName(range), "', expected iterable type"});
   }

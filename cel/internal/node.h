@@ -34,10 +34,24 @@ struct Frame {
   std::span<Slot> slots;
   std::uint64_t cost_limit;
   std::uint64_t cost = 0;
+  // The evaluation is over and its result an error whatever else happens; its cost stays what it
+  // is.
+  bool stopped = false;
+  std::string_view panic;  // why; empty: the limit
 
-  void Charge(std::uint64_t amount) { cost += amount; }
-  // Once exceeded, the evaluation's result is an error whatever else happens.
-  bool exceeded() const { return cost > cost_limit; }
+  void Charge(std::uint64_t amount) {
+    if (!stopped) {
+      cost += amount;
+      stopped = cost > cost_limit;
+    }
+  }
+  // Where cel-go's evaluator panics, and says so.
+  void Panic(std::string_view message) {
+    if (!stopped) {
+      stopped = true;
+      panic = message;
+    }
+  }
   CallContext context() { return {arena}; }
 };
 
@@ -68,6 +82,8 @@ struct Qualifier {
   const Attribute* attribute = nullptr;  // or this, which is then not charged itself
   bool optional = false;
   bool test_only = false;
+
+  bool HasKey() const { return node == nullptr && attribute == nullptr; }
 };
 
 // A variable or value with the selections made on it. Resolving charges the selections.
@@ -190,6 +206,8 @@ class CallNode final : public Node {
     const Overload* overload = nullptr;     // null: found by the arguments
     const library::Regex* regex = nullptr;  // in place of args[1]
     CallCost cost = CallCost::kOne;
+    // Arguments after the first error are not evaluated, and the call is then free; else all are.
+    bool stops_at_error = false;
   };
   CallNode(const Target& target, std::span<const Node* const> args)
       : target_(target), args_(args) {}

@@ -133,10 +133,10 @@ class Planner {
       }
     }
     const Environment::Variable* variable = environment_.FindVariable(name);
-    if (variable == nullptr) {
+    if (variable == nullptr || variable->index == Environment::kOnlyTyped) {
       return std::nullopt;
     }
-    if (variable->index < 0) {
+    if (variable->index == Environment::kConstant) {
       return OfConstant(variable->constant);
     }
     return OfVariable(VariableAttribute::Where::kVariable,
@@ -146,6 +146,17 @@ class Planner {
   Step PlanName(const Expr& expr) {
     if (expr.is_constant) {
       return OfConstant(expr.literal);
+    }
+    // A checked name whose value is a type is taken for that type's name, bound variables included.
+    if (expr.resolved && expr.type != nullptr && expr.type->kind() == TypeKind::kType) {
+      const Environment::Variable* type = environment_.FindVariable(expr.name);
+      if (type != nullptr && type->index == Environment::kConstant) {
+        return OfConstant(type->constant);
+      }
+      if (error_.ok()) {
+        error_ = InvalidArgumentError("reference to undefined type: " + std::string(expr.name));
+      }
+      return OfError("undefined type");
     }
     if (expr.resolved) {
       if (std::optional<Step> step = FindName(expr.name); step.has_value()) {
@@ -342,9 +353,11 @@ class Planner {
         return *std::move(step);
       }
     }
+    target.stops_at_error = StopsAtError(function, overload, args.size());
     if (!CompileRegex(function, args, &target)) {
       return OfError("invalid regular expression");
     }
+    target.stops_at_error = target.stops_at_error || target.regex != nullptr;
     const auto* node = arena_.New<CallNode>(target, FinishAll(args));
     const bool is_conversion =
         std::find(kConversions.begin(), kConversions.end(), function.name) != kConversions.end();
@@ -352,6 +365,21 @@ class Planner {
       return Fold(*node);
     }
     return OfNode(node);
+  }
+
+  // cel-go calls functions of one and two arguments directly, all others by a list that it stops
+  // making at the first error: also those of which the overload shows only at run time, and
+  // format().
+  static bool StopsAtError(const Function& function, const Overload* overload,
+                           std::size_t arg_count) {
+    if (arg_count > 2 || (overload != nullptr && overload->id == "string_format")) {
+      return true;
+    }
+    if (overload != nullptr || function.implementation != nullptr) {
+      return false;
+    }
+    return std::count_if(function.overloads.begin(), function.overloads.end(),
+                         [](const Overload& o) { return o.implementation != nullptr; }) > 1;
   }
 
   // Conversions of constants are made while planning; one that fails is no program.

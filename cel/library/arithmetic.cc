@@ -24,7 +24,7 @@ Value AddToTimestamp(const Value& timestamp, std::int64_t nanoseconds) {
   if (seconds < kMinSecond || seconds > kMaxSecond) {
     return TimestampOverflow();
   }
-  return Value::Timestamp(seconds, static_cast<std::uint32_t>(nanos));
+  return Value::Timestamp(seconds, static_cast<std::uint32_t>(nanos), timestamp.zone_minutes());
 }
 
 Value SubtractTimestamps(const Value& a, const Value& b) {

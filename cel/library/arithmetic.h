@@ -12,7 +12,6 @@ namespace assay::cel::library {
 
 inline Value IntegerOverflow() { return Value::Error("integer overflow"); }
 inline Value UnsignedOverflow() { return Value::Error("unsigned integer overflow"); }
-inline Value DurationOverflow() { return Value::Error("duration overflow"); }
 inline Value TimestampOverflow() { return Value::Error("timestamp overflow"); }
 
 // The first and the last second that a timestamp can have: years 1 to 9999.

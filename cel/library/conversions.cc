@@ -111,7 +111,8 @@ Value ToString(const CallContext& context, std::span<const Value> args) {
     case ValueKind::kUint:
       return context.String(std::to_string(value.uint_value()));
     default:
-      return context.String(FormatTimestamp({value.seconds(), value.nanoseconds()}));
+      return context.String(
+          FormatTimestamp({value.seconds(), value.nanoseconds(), value.zone_minutes()}));
   }
 }
 
@@ -127,7 +128,7 @@ Value ToTimestamp(const CallContext& context, std::span<const Value> args) {
   }
   return instant->seconds < kMinSecond || instant->seconds > kMaxSecond
              ? TimestampOverflow()
-             : Value::Timestamp(instant->seconds, instant->nanoseconds);
+             : Value::Timestamp(instant->seconds, instant->nanoseconds, instant->zone_minutes);
 }
 
 }  // namespace

@@ -165,8 +165,8 @@ Problems CheckLabelValue(std::string_view text) {
 }
 
 Problems CheckUri(std::string_view text) {
-  const Result<Url> url = Url::ParseRequest(text);
-  return url.ok() ? Problems() : Problems{url.status().message()};
+  const Status status = Url::CheckRequest(text);
+  return status.ok() ? Problems() : Problems{status.message()};
 }
 
 Problems CheckUuid(std::string_view text) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cel/library/address.h"
 #include "cel/library/library.h"
 #include "cel/library/opaque_values.h"
 #include "cel/library/text.h"
@@ -487,14 +488,23 @@ Value MaskedCidr(const CallContext& context, std::span<const Value> args) {
 
 }  // namespace
 
-std::size_t AddressSize(const Opaque& value) {
+Result<int> ParseAddressSize(std::string_view text) {
+  Address address;
+  std::string error;
+  if (!ParseAddress(text, &address, &error)) {
+    return InvalidArgumentError(error);
+  }
+  return static_cast<int>(address.size);
+}
+
+std::optional<std::size_t> AddressSize(const Opaque& value) {
   if (value.type() == &kIpType) {
     return static_cast<const IpValue&>(value).address().size;
   }
   if (value.type() == &kCidrType) {
     return static_cast<std::size_t>((static_cast<const CidrValue&>(value).prefix().bits + 7) / 8);
   }
-  return 0;
+  return std::nullopt;
 }
 
 void AddNetwork(FunctionTable& table) {

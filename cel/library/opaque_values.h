@@ -5,6 +5,7 @@
 #define ASSAY_CEL_LIBRARY_OPAQUE_VALUES_H_
 
 #include <array>
+#include <optional>
 #include <string_view>
 
 #include "cel/quantity.h"
@@ -39,8 +40,8 @@ class SemverValue final : public Opaque {
   Semver version_;
 };
 
-// How many bytes an address or prefix counts for in costs; 0: `value` is none.
-std::size_t AddressSize(const Opaque& value);
+// How many bytes an address or prefix counts for in costs, 0 for "::/0"; null: `value` is none.
+std::optional<std::size_t> AddressSize(const Opaque& value);
 
 // What validate() costs for the format: the length of the expression that it is like.
 std::size_t NamedFormatSize(const Opaque& value);

@@ -51,7 +51,7 @@ Value Add(const CallContext& context, std::span<const Value> args) {
       return Value::Double(a.double_value() + b.double_value());
     case ValueKind::kDuration: {
       std::int64_t sum = 0;
-      return __builtin_add_overflow(a.duration(), b.duration(), &sum) ? DurationOverflow()
+      return __builtin_add_overflow(a.duration(), b.duration(), &sum) ? IntegerOverflow()
                                                                       : Value::Duration(sum);
     }
     case ValueKind::kString:
@@ -70,7 +70,7 @@ Value Subtract(const CallContext&, std::span<const Value> args) {
   if (a.Is(ValueKind::kTimestamp) && b.Is(ValueKind::kDuration)) {
     std::int64_t negated = 0;
     return __builtin_sub_overflow(std::int64_t{0}, b.duration(), &negated)
-               ? DurationOverflow()
+               ? IntegerOverflow()
                : AddToTimestamp(a, negated);
   }
   if (a.kind() != b.kind()) {
@@ -91,7 +91,7 @@ Value Subtract(const CallContext&, std::span<const Value> args) {
     case ValueKind::kDuration: {
       std::int64_t difference = 0;
       return __builtin_sub_overflow(a.duration(), b.duration(), &difference)
-                 ? DurationOverflow()
+                 ? IntegerOverflow()
                  : Value::Duration(difference);
     }
     case ValueKind::kTimestamp:
@@ -184,7 +184,7 @@ Value Negate(const CallContext&, std::span<const Value> args) {
       return Value::Double(-a.double_value());
     case ValueKind::kDuration:
       return a.duration() == std::numeric_limits<std::int64_t>::min()
-                 ? DurationOverflow()
+                 ? IntegerOverflow()
                  : Value::Duration(-a.duration());
     default:
       return NoSuchOverload();
@@ -232,6 +232,11 @@ Value In(const CallContext&, std::span<const Value> args) {
     return Value::Bool(false);
   }
   if (args[1].Is(ValueKind::kMap)) {
+    const Value panic = HashPanic(args[0]);
+    if (panic.IsError() && args[1].map().size() > 0 &&
+        dynamic_cast<const EntryMap*>(&args[1].map()) != nullptr) {
+      return panic;
+    }
     return Value::Bool(args[1].map().Contains(args[0]));
   }
   return NoSuchOverload();

@@ -147,10 +147,34 @@ struct Regex::Impl {
 Regex::Regex(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Regex::~Regex() = default;
 
+namespace {
+
+// RE2 takes \C, any byte; Go's regexp does not.
+bool MatchesSingleBytes(std::string_view pattern) {
+  for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] != '\\') {
+      continue;
+    }
+    ++i;
+    if (pattern[i] == 'C') {
+      return true;
+    }
+    if (pattern[i] == 'Q') {
+      i = std::min(pattern.find("\\E", i), pattern.size() - 1);
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Regex>> Regex::Compile(std::string_view pattern) {
   auto impl = std::make_unique<Impl>(pattern);
   if (!impl->re2.ok()) {
     return InvalidArgumentError(GoMessage(impl->re2));
+  }
+  if (MatchesSingleBytes(pattern)) {
+    return InvalidArgumentError("error parsing regexp: invalid escape sequence: `\\C`");
   }
   return std::shared_ptr<const Regex>(new Regex(std::move(impl)));
 }

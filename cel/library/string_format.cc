@@ -56,7 +56,7 @@ struct Formatted {
 Formatted Fail(std::string error) { return {{}, std::move(error)}; }
 
 // Walks over a format; `apply` makes the text of each clause for the argument of that number.
-Formatted Walk(std::string_view format, std::size_t arg_count,
+Formatted Walk(std::string_view format, std::size_t arg_count, bool validates,
                const std::function<Formatted(const Clause&, std::size_t)>& apply) {
   std::string out;
   std::size_t arg = 0;
@@ -69,6 +69,10 @@ Formatted Walk(std::string_view format, std::size_t arg_count,
       out += '%';
       i += 2;
       continue;
+    }
+    // The validator looks for the end first.
+    if (validates && i + 1 >= format.size()) {
+      return Fail("unexpected end of string");
     }
     if (arg >= arg_count) {
       return Fail("index " + std::to_string(arg) + " out of range");
@@ -191,7 +195,9 @@ Formatted FormatElement(const Value& value) {
   switch (value.kind()) {
     case ValueKind::kTimestamp:
       part.text =
-          "timestamp(" + Quote(FormatTimestamp({value.seconds(), value.nanoseconds()})) + ")";
+          "timestamp(" +
+          Quote(FormatTimestamp({value.seconds(), value.nanoseconds(), value.zone_minutes()})) +
+          ")";
       return part;
     case ValueKind::kDuration:
       part.text = "duration(" + Quote(FormatDuration(value.duration())) + ")";
@@ -274,7 +280,7 @@ Formatted FormatValue(const Value& value) {
     case ValueKind::kDuration:
       return {FormatDuration(value.duration()), {}};
     case ValueKind::kTimestamp:
-      return {FormatTimestamp({value.seconds(), value.nanoseconds()}), {}};
+      return {FormatTimestamp({value.seconds(), value.nanoseconds(), value.zone_minutes()}), {}};
     case ValueKind::kType:
       return {std::string(value.type()->name()), {}};
     case ValueKind::kList:
@@ -359,7 +365,7 @@ Formatted FormatClause(const Clause& clause, const Value& value) {
 Value Format(const CallContext& context, std::span<const Value> args) {
   const List& list = args[1].list();
   const Formatted result = Walk(
-      args[0].text(), list.size(),
+      args[0].text(), list.size(), false,
       [&list](const Clause& clause, std::size_t i) { return FormatClause(clause, list.At(i)); });
   return result.error.empty() ? context.String(result.text) : context.Error({result.error});
 }
@@ -422,16 +428,16 @@ void ValidateFormatCall(Ast& ast, const Expr& call) {
   const std::span<Expr* const> args = call.args[0]->args;
   std::size_t used = 0;
   const Expr* at = &call;
-  const Formatted result =
-      Walk(call.target->literal.text(), args.size(), [&](const Clause& clause, std::size_t i) {
-        used = i + 1;
-        const Expr* bad = FindWrongArgument(clause, *args[i]);
-        if (bad == nullptr) {
-          return Formatted();
-        }
-        at = bad;
-        return Fail(WrongType(clause.letter, bad->type->name()));
-      });
+  const Formatted result = Walk(call.target->literal.text(), args.size(), true,
+                                [&](const Clause& clause, std::size_t i) {
+                                  used = i + 1;
+                                  const Expr* bad = FindWrongArgument(clause, *args[i]);
+                                  if (bad == nullptr) {
+                                    return Formatted();
+                                  }
+                                  at = bad;
+                                  return Fail(WrongType(clause.letter, bad->type->name()));
+                                });
   if (!result.error.empty()) {
     ast.issues.push_back({at->offset, result.error});
   } else if (args.size() > used) {

@@ -145,12 +145,56 @@ std::optional<std::uint64_t> ParseUint(std::string_view text) {
   return value;
 }
 
+namespace {
+
+// Whether every underscore stands between digits, or between a base's prefix and a digit.
+bool UnderscoresSeparate(std::string_view text) {
+  if (!text.empty() && (text[0] == '+' || text[0] == '-')) {
+    text.remove_prefix(1);
+  }
+  bool hex = false;
+  bool after_digit = false;
+  if (text.size() >= 2 && text[0] == '0' && (text[1] | 0x20) == 'x') {
+    hex = true;
+    after_digit = true;
+    text.remove_prefix(2);
+  }
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const char lower = static_cast<char>(c | 0x20);
+    const bool is_digit = IsDigit(c) || (hex && lower >= 'a' && lower <= 'f');
+    const bool before_digit = i + 1 < text.size() &&
+                              (IsDigit(text[i + 1]) ||
+                               (hex && (text[i + 1] | 0x20) >= 'a' && (text[i + 1] | 0x20) <= 'f'));
+    if (c == '_' && !(after_digit && before_digit)) {
+      return false;
+    }
+    after_digit = is_digit;
+  }
+  return true;
+}
+
+}  // namespace
+
 std::optional<double> ParseFloat(std::string_view text) {
   if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.front() == '\t' ||
       text.front() == '\n') {
     return std::nullopt;
   }
-  const std::string copy(text);
+  std::string copy(text);
+  if (copy.find('_') != std::string::npos) {
+    // strtod() knows no underscores. Go takes them in numbers, but not in "In_f".
+    if (!UnderscoresSeparate(text)) {
+      return std::nullopt;
+    }
+    std::erase(copy, '_');
+  }
+  // Go wants the exponent that C leaves out: "0x1p0".
+  const std::size_t digits = copy[0] == '+' || copy[0] == '-' ? 1 : 0;
+  if (copy.size() > digits + 1 && copy[digits] == '0' && (copy[digits + 1] | 0x20) == 'x' &&
+      copy.find_first_of("pP") == std::string::npos) {
+    return std::nullopt;
+  }
   char* end = nullptr;
   const double value = std::strtod(copy.c_str(), &end);
   if (end != copy.c_str() + copy.size()) {
@@ -189,6 +233,11 @@ std::vector<std::uint32_t> CodePoints(std::string_view text) {
     points.push_back(Decode(text, &i, &valid));
   }
   return points;
+}
+
+std::string ToValidUtf8(std::string_view text) {
+  const std::vector<std::uint32_t> points = CodePoints(text);
+  return Utf8(points.data(), points.data() + points.size());
 }
 
 std::string Utf8(const std::uint32_t* first, const std::uint32_t* last) {

@@ -29,6 +29,8 @@ std::optional<bool> ParseBool(std::string_view text);
 std::vector<std::uint32_t> CodePoints(std::string_view text);
 std::string Utf8(const std::uint32_t* first, const std::uint32_t* last);
 bool IsValidUtf8(std::string_view text);
+// The text with U+FFFD for each ill-formed byte, as Go reads it.
+std::string ToValidUtf8(std::string_view text);
 
 }  // namespace assay::cel::library
 

@@ -20,9 +20,9 @@ Value Utc(const CallContext&, std::span<const Value> args) {
 
 template <Field field>
 Value InZone(const CallContext& context, std::span<const Value> args) {
-  const std::optional<std::int64_t> offset = ZoneOffset(args[1].text(), args[0].seconds());
-  if (!offset.has_value()) {
-    return context.Error({"unknown time zone ", args[1].text()});
+  const Result<std::int64_t> offset = ZoneOffset(args[1].text(), args[0].seconds());
+  if (!offset.ok()) {
+    return context.Error({offset.status().message()});
   }
   return Value::Int(field(ToCivil(args[0].seconds() + *offset)));
 }
@@ -37,8 +37,9 @@ Value TimestampMilliseconds(const CallContext&, std::span<const Value> args) {
 }
 
 Value TimestampMillisecondsInZone(const CallContext& context, std::span<const Value> args) {
-  if (!ZoneOffset(args[1].text(), args[0].seconds()).has_value()) {
-    return context.Error({"unknown time zone ", args[1].text()});
+  if (const Result<std::int64_t> offset = ZoneOffset(args[1].text(), args[0].seconds());
+      !offset.ok()) {
+    return context.Error({offset.status().message()});
   }
   return TimestampMilliseconds(context, args);
 }

@@ -409,11 +409,12 @@ std::optional<Instant> ParseTimestamp(std::string_view text) {
   }
   instant.seconds = DaysFromCivil(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 +
                     second - offset;
+  instant.zone_minutes = static_cast<std::int16_t>(offset / 60);
   return instant;
 }
 
 std::string FormatTimestamp(const Instant& instant) {
-  const CivilTime time = ToCivil(instant.seconds);
+  const CivilTime time = ToCivil(instant.seconds + instant.zone_minutes * 60);
   char text[64];
   std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", static_cast<int>(time.year),
                 time.month, time.day, time.hour, time.minute, time.second);
@@ -423,7 +424,13 @@ std::string FormatTimestamp(const Instant& instant) {
     out += text;
     out.erase(out.find_last_not_of('0') + 1);
   }
-  return out + "Z";
+  if (instant.zone_minutes == 0) {
+    return out + "Z";
+  }
+  const int minutes = std::abs(instant.zone_minutes);
+  std::snprintf(text, sizeof(text), "%c%02d:%02d", instant.zone_minutes < 0 ? '-' : '+',
+                minutes / 60, minutes % 60);
+  return out + text;
 }
 
 CivilTime ToCivil(std::int64_t seconds) {
@@ -453,23 +460,53 @@ CivilTime ToCivil(std::int64_t seconds) {
   return time;
 }
 
-std::optional<std::int64_t> ZoneOffset(std::string_view zone, std::int64_t seconds) {
+namespace {
+
+// Go's strconv.Atoi, with its error.
+Result<std::int64_t> Atoi(std::string_view text) {
+  const std::optional<std::int64_t> value = ParseInt(text);
+  if (value.has_value()) {
+    return *value;
+  }
+  const std::string_view digits =
+      text.starts_with('+') || text.starts_with('-') ? text.substr(1) : text;
+  const bool number =
+      !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
+  return InvalidArgumentError("strconv.Atoi: parsing " + Quote(text) +
+                              (number ? ": value out of range" : ": invalid syntax"));
+}
+
+}  // namespace
+
+Result<std::int64_t> ZoneOffset(std::string_view zone, std::int64_t seconds) {
   const std::size_t colon = zone.find(':');
   if (colon == std::string_view::npos) {
-    if (zone.empty() || zone == "UTC") {
+    // A control plane's own zone is UTC.
+    if (zone.empty() || zone == "UTC" || zone == "Local") {
       return 0;
     }
+    if (zone.starts_with('/') || zone.starts_with('\\') ||
+        zone.find("..") != std::string_view::npos) {
+      return InvalidArgumentError("time: invalid location name");
+    }
     const std::optional<ZoneFile> file = ZoneFile::Read(zone);
-    return file.has_value() ? file->OffsetAt(seconds) : std::nullopt;
+    const std::optional<std::int64_t> offset =
+        file.has_value() ? file->OffsetAt(seconds) : std::nullopt;
+    if (!offset.has_value()) {
+      return InvalidArgumentError("unknown time zone " + std::string(zone));
+    }
+    return *offset;
   }
   // "hh:mm" with an optional sign.
-  const std::optional<std::int64_t> hours = ParseInt(zone.substr(0, colon));
-  const std::optional<std::int64_t> minutes = ParseInt(zone.substr(colon + 1));
-  if (!hours.has_value() || !minutes.has_value()) {
-    return std::nullopt;
-  }
-  const std::int64_t sign = zone.starts_with('-') ? -1 : 1;
-  return *hours * 3600 + sign * *minutes * 60;
+  ASSAY_ASSIGN_OR_RETURN(const std::int64_t hours, Atoi(zone.substr(0, colon)));
+  ASSAY_ASSIGN_OR_RETURN(const std::int64_t minutes, Atoi(zone.substr(colon + 1)));
+  // Go multiplies without a look at overflow.
+  const auto offset =
+      static_cast<std::uint64_t>(hours) * 3600 +
+      (zone.starts_with('-') ? std::uint64_t{0} - static_cast<std::uint64_t>(minutes)
+                             : static_cast<std::uint64_t>(minutes)) *
+          60;
+  return static_cast<std::int64_t>(offset);
 }
 
 }  // namespace assay::cel::library

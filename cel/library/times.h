@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace assay::cel::library {
 
 // Go's time.ParseDuration: "1h2m3.5s".
@@ -19,10 +21,11 @@ std::string FormatDuration(std::int64_t nanoseconds);
 struct Instant {
   std::int64_t seconds = 0;  // since 1970
   std::uint32_t nanoseconds = 0;
+  std::int16_t zone_minutes = 0;  // how far it was written from UTC
 };
 // RFC 3339, with fractions of a second and any offset. Null: it is none.
 std::optional<Instant> ParseTimestamp(std::string_view text);
-// RFC 3339 in UTC, without trailing zeros of the fraction.
+// RFC 3339 in its zone, without trailing zeros of the fraction.
 std::string FormatTimestamp(const Instant& instant);
 
 struct CivilTime {
@@ -38,8 +41,8 @@ struct CivilTime {
 CivilTime ToCivil(std::int64_t seconds);
 
 // The offset from UTC in seconds of a zone at an instant. `zone` is a name of the system's zone
-// database ("America/New_York", "UTC") or an offset ("-08:00"). Null: it is unknown.
-std::optional<std::int64_t> ZoneOffset(std::string_view zone, std::int64_t seconds);
+// database ("America/New_York", "UTC") or an offset ("-08:00"). kInvalidArgument in Go's words.
+Result<std::int64_t> ZoneOffset(std::string_view zone, std::int64_t seconds);
 
 }  // namespace assay::cel::library
 

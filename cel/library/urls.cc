@@ -14,9 +14,10 @@ class UrlValue final : public Opaque {
   explicit UrlValue(std::string_view text) : text_(text) {}
   const Type* type() const override { return &kType; }
   bool Equals(const Opaque& other) const override {
-    return text_ == static_cast<const UrlValue&>(other).text_;
+    const auto& url_value = static_cast<const UrlValue&>(other);
+    return text_ == url_value.text_ || url().ToString() == url_value.url().ToString();
   }
-  Url url() const { return *Url::ParseRequest(text_); }
+  Url url() const { return *Url::Parse(text_); }
 
  private:
   std::string_view text_;
@@ -25,7 +26,7 @@ class UrlValue final : public Opaque {
 Url Get(const Value& value) { return static_cast<const UrlValue&>(value.opaque()).url(); }
 
 Value ToUrl(const CallContext& context, std::span<const Value> args) {
-  const Result<Url> url = Url::ParseRequest(args[0].text());
+  const Result<Url> url = Url::Parse(args[0].text());
   if (!url.ok()) {
     return context.Error(
         {"URL parse error during conversion from string: ", url.status().message()});
@@ -35,7 +36,7 @@ Value ToUrl(const CallContext& context, std::span<const Value> args) {
 }
 
 Value IsUrl(const CallContext&, std::span<const Value> args) {
-  return Value::Bool(Url::ParseRequest(args[0].text()).ok());
+  return Value::Bool(Url::CheckRequest(args[0].text()).ok());
 }
 
 Value Scheme(const CallContext& context, std::span<const Value> args) {
@@ -51,7 +52,7 @@ Value Port(const CallContext& context, std::span<const Value> args) {
   return context.String(Get(args[0]).Port());
 }
 Value Path(const CallContext& context, std::span<const Value> args) {
-  return context.String(Get(args[0]).path);
+  return context.String(Get(args[0]).EscapedPath());
 }
 
 Value Query(const CallContext& context, std::span<const Value> args) {

@@ -1,12 +1,14 @@
-// Command cel evaluates DRA selectors with Kubernetes' own CEL, so that Assay's can be held to it.
+// What Kubernetes answers to CEL expressions: the peer of cel/.
 //
-// It reads expressions from standard input, one a line, as JSON strings, evaluates each on one device
-// (below), and prints one line of JSON for each: what compiling said, what evaluating gave, and what
-// both cost. With -lists, list attributes are on.
+// Reads one JSON value a line and prints one line of JSON for each. A string is an expression that is
+// matched against one device (below): the answers make cel/testdata/selectors.json. An object is a
+// request (see `request`), echoed with what Kubernetes says. With -lists, list attributes are on for
+// strings.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -55,45 +57,69 @@ func device(lists bool) cel.Device {
 	return d
 }
 
+func probe(expr string, lists bool) answer {
+	compiler := cel.GetCompiler(cel.Features{
+		EnableConsumableCapacity: true,
+		EnableListTypeAttributes: lists,
+	})
+	a := answer{Expr: expr, Lists: lists}
+	compiled := compiler.CompileCELExpression(expr, cel.Options{})
+	if compiled.Error != nil {
+		a.CompileError = compiled.Error.Detail
+		return a
+	}
+	a.Type = compiled.OutputType.String()
+	a.MaxCost = compiled.MaxCost
+	match, details, err := compiled.DeviceMatches(context.Background(), device(lists))
+	if err != nil {
+		a.Error = err.Error()
+	} else {
+		a.Match = &match
+	}
+	if details != nil {
+		a.Cost = details.ActualCost()
+	}
+	return a
+}
+
+func reply(line []byte, lists bool) (any, error) {
+	if bytes.HasPrefix(bytes.TrimSpace(line), []byte(`"`)) {
+		var expr string
+		if err := json.Unmarshal(line, &expr); err != nil {
+			return nil, err
+		}
+		return probe(expr, lists), nil
+	}
+	var r request
+	if err := json.Unmarshal(line, &r); err != nil {
+		return nil, err
+	}
+	return r.answer()
+}
+
 func main() {
 	lists := flag.Bool("lists", false, "list attributes")
 	flag.Parse()
-	compiler := cel.GetCompiler(cel.Features{
-		EnableConsumableCapacity: true,
-		EnableListTypeAttributes: *lists,
-	})
 	in := bufio.NewScanner(os.Stdin)
-	in.Buffer(nil, 1<<20)
+	in.Buffer(nil, 1<<24)
 	out := bufio.NewWriter(os.Stdout)
 	defer out.Flush()
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
 	for in.Scan() {
-		var expr string
-		if err := json.Unmarshal(in.Bytes(), &expr); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(2)
+		answer, err := reply(in.Bytes(), *lists)
+		if err == nil {
+			err = encoder.Encode(answer)
 		}
-		a := answer{Expr: expr, Lists: *lists}
-		compiled := compiler.CompileCELExpression(expr, cel.Options{})
-		if compiled.Error != nil {
-			a.CompileError = compiled.Error.Detail
-		} else {
-			a.Type = compiled.OutputType.String()
-			a.MaxCost = compiled.MaxCost
-			match, details, err := compiled.DeviceMatches(context.Background(), device(*lists))
-			if err != nil {
-				a.Error = err.Error()
-			} else {
-				a.Match = &match
-			}
-			if details != nil {
-				a.Cost = details.ActualCost()
-			}
-		}
-		text, err := json.Marshal(a)
 		if err != nil {
+			out.Flush()
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}
-		fmt.Fprintf(out, "%s\n", text)
+	}
+	if err := in.Err(); err != nil {
+		out.Flush()
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
 	}
 }
