@@ -26,16 +26,25 @@ struct Cause {
     kIncompletePool,   // a slice of the pool is missing
     kInvalidPool,      // the pool contradicts itself
     kDisabledFeature,  // needs a feature that is off
-    kNotAtOnce,        // each request has devices, but not all at once: constraints, or too few
+    kConstraint,       // the usable devices do not have enough with values as a constraint needs
+    kNotAtOnce,        // each request has devices, but not all requests at once
   };
   Kind kind = Kind::kNoSuchDevices;
-  // "nvidia.com/xid=79:NoExecute", "selector #0: device.driver == \"x\"", the pool.
+  // "nvidia.com/xid=79:NoExecute", "selector #0: memory 40Gi < 80Gi", the pool.
   std::string detail;
   int devices = 0;
 };
 
-// "allocated", "tainted": how texts name the kind.
+// How texts name the kind: "allocated", "tainted", "failing".
 std::string_view CauseName(Cause::Kind kind);
+// How JSON does: "Allocated", "Tainted", "RequestSelector".
+std::string_view CauseId(Cause::Kind kind);
+
+struct DeviceId {
+  std::string driver;
+  std::string pool;
+  std::string device;
+};
 
 // Why one request of one claim cannot be served on a node, or that it can by itself.
 struct RequestExplanation {
@@ -46,6 +55,9 @@ struct RequestExplanation {
   int devices = 0;            // on this node
   int usable = 0;             // of these, by this request alone
   std::vector<Cause> causes;  // of those not usable, most frequent first
+  // Devices in use without which it would have more: those that it could have itself, and those
+  // that take counters which these lack.
+  std::vector<DeviceId> in_use;
 };
 
 struct Explanation {
@@ -53,7 +65,8 @@ struct Explanation {
   std::string error;  // a fatal error's message; empty if none
   std::vector<RequestExplanation> requests;
   // For people, one line a request:
-  // "claim default/c, request gpu: 8 devices: 5 allocated, 2 tainted nvidia.com/xid=79:NoExecute".
+  // "claim default/c, request gpu: 4 wanted of 8 devices: 5 allocated, 2 tainted
+  // nvidia.com/xid=79:NoExecute, 1 failing selector #0: memory 40Gi < 80Gi".
   std::string ToString() const;
 };
 
