@@ -1,47 +1,21 @@
 #include "api/client/config.h"
 
-#include <openssl/evp.h>
-
 #include <cstdlib>
 #include <string_view>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/yaml/yaml.h"
 
 namespace assay::api::client {
 namespace {
 
-Result<std::string> DecodeBase64(const yaml::Node& node) {
-  std::string text;
-  for (const char c : node.scalar()) {
-    if (c != '\n' && c != ' ') {
-      text += c;
-    }
-  }
-  std::string decoded(text.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) {
-    return node.Error("base64 was expected");
-  }
-  // EVP_DecodeBlock counts the padding as zero bytes.
-  std::size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') {
-    ++padding;
-  }
-  decoded.resize(static_cast<std::size_t>(size) - padding);
-  return decoded;
-}
-
-std::string EncodeBase64(std::string_view bytes) {
-  std::string encoded(bytes.size() / 3 * 4 + 5, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                   reinterpret_cast<const unsigned char*>(bytes.data()),
-                                   static_cast<int>(bytes.size()));
-  encoded.resize(static_cast<std::size_t>(size));
-  return encoded;
+Result<std::string> Decoded(const yaml::Node& node) {
+  std::string text = node.scalar();
+  std::erase(text, ' ');  // Of a block that spans lines.
+  Result<std::string> bytes = DecodeBase64(text);
+  return bytes.ok() ? bytes : node.Error("base64 was expected");
 }
 
 // The entry of the list `list` of `root` that is called `name`; its `member`.
@@ -61,7 +35,7 @@ Result<const yaml::Node*> FindNamed(const yaml::Node& root, std::string_view lis
 Result<std::string> ReadInlineOrFile(const yaml::Node& node, const std::string& key,
                                      const std::filesystem::path& directory) {
   if (const yaml::Node* data = node.Find(key + "-data"); data != nullptr && !data->IsNull()) {
-    return DecodeBase64(*data);
+    return Decoded(*data);
   }
   ASSAY_ASSIGN_OR_RETURN(const std::string file, node.GetStringOr(key, ""));
   if (file.empty()) {

@@ -3,13 +3,13 @@
 #include <utility>
 
 #include "api/json/go_quote.h"
-#include "api/json/internal/base64.h"
 #include "api/json/internal/scan.h"
 #include "api/json/internal/values.h"
 #include "api/json/json.h"
 #include "api/meta/quantity.h"
 #include "api/meta/scalars.h"
 #include "api/meta/time.h"
+#include "base/base64.h"
 
 namespace assay::api::json {
 namespace {
@@ -351,7 +351,7 @@ class Decoder {
   }
 
   Status BytesValue(std::string& value) {
-    Result<std::string> bytes = internal::DecodeBase64(in_.String());
+    Result<std::string> bytes = DecodeBase64(in_.String());
     if (!bytes.ok()) {
       if (type_error_.ok()) {
         type_error_ = bytes.status();

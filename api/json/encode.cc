@@ -1,12 +1,12 @@
 #include <charconv>
 #include <cstdint>
 
-#include "api/json/internal/base64.h"
 #include "api/json/internal/scan.h"
 #include "api/json/json.h"
 #include "api/meta/quantity.h"
 #include "api/meta/scalars.h"
 #include "api/meta/time.h"
+#include "base/base64.h"
 
 namespace assay::api::json {
 namespace {
@@ -233,7 +233,7 @@ class Encoder {
       case Type::kString:
         return AppendQuoted(*static_cast<const std::string*>(value), out_);
       case Type::kBytes:
-        return AppendQuoted(internal::EncodeBase64(*static_cast<const std::string*>(value)), out_);
+        return AppendQuoted(EncodeBase64(*static_cast<const std::string*>(value)), out_);
       case Type::kQuantity:
         return AppendQuoted(static_cast<const meta::Quantity*>(value)->ToString(), out_);
       case Type::kTime:

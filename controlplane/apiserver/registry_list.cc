@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "api/meta/status.h"
-#include "controlplane/apiserver/base64.h"
+#include "base/base64.h"
 #include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/registry.h"
 
@@ -32,11 +32,11 @@ struct ContinueToken {
 
 std::string EncodeContinue(const ContinueToken& token) {
   json document{{"v", "meta.k8s.io/v1"}, {"rv", token.version}, {"start", token.start}};
-  return Base64UrlEncode(document.dump());
+  return EncodeBase64Url(document.dump());
 }
 
 ApiResult<ContinueToken> DecodeContinue(const std::string& text) {
-  std::optional<std::string> decoded = Base64UrlDecode(text);
+  Result<std::string> decoded = DecodeBase64Url(text);
   json document = json::parse(decoded.value_or(""), nullptr, /*allow_exceptions=*/false);
   if (!document.is_object() || document.value("v", json()) != "meta.k8s.io/v1" ||
       !document.value("rv", json()).is_number_integer() ||

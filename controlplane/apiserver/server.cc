@@ -9,12 +9,12 @@
 
 #include "api/meta/status.h"
 #include "api/openapi/openapi.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/http/certificate.h"
 #include "base/http/server.h"
 #include "base/random.h"
 #include "controlplane/apiserver/api_call.h"
-#include "controlplane/apiserver/base64.h"
 #include "controlplane/apiserver/discovery.h"
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/apiserver/resource_handler.h"
@@ -417,7 +417,7 @@ std::string Server::Kubeconfig(const std::string& token, const std::string& name
          url() +
          "\n"
          "    certificate-authority-data: " +
-         Base64Encode(impl_->ca_pem) +
+         EncodeBase64(impl_->ca_pem) +
          "\n"
          "users:\n"
          "- name: assay\n"
