@@ -8,67 +8,85 @@
 namespace assay::api {
 namespace {
 
-struct Gate {
-  std::string_view name;
-  bool enabled_by_default;
-  bool locked = false;
-  Level since = Level::k1_36;
+// What a gate is at one level.
+enum class Stage : std::uint8_t {
+  kAbsent,    // The level does not know it.
+  kOff,       // alpha, or a beta that is off
+  kOn,        // beta, or GA
+  kLockedOn,  // GA, and cannot be turned off
 };
 
+struct Gate {
+  std::string_view name;
+  Stage in_1_36;
+  Stage in_1_37;
+
+  constexpr Gate(std::string_view the_name, Stage both)
+      : name(the_name), in_1_36(both), in_1_37(both) {}
+  constexpr Gate(std::string_view the_name, Stage first, Stage second)
+      : name(the_name), in_1_36(first), in_1_37(second) {}
+  Stage At(Level level) const { return level == Level::k1_36 ? in_1_36 : in_1_37; }
+};
+
+bool IsOn(Stage stage) { return stage == Stage::kOn || stage == Stage::kLockedOn; }
+
 // The gates that the schema's fields name, and those that dynamic resource allocation has besides,
-// with their defaults in 1.36.3 (pkg/features/kube_features.go and apiserver's); 1.37 adds alpha
-// gates and keeps the others.
+// with their stages in 1.36.3 and in 1.37 (pkg/features/kube_features.go and apiserver's).
 constexpr std::array kGates = {
-    Gate{"CSIServiceAccountTokenSecrets", true, true},
-    Gate{"ClusterTrustBundleProjection", false},
-    Gate{"ContainerRestartRules", true},
-    Gate{"ContainerStopSignals", false},
-    Gate{"CoordinatedLeaderElection", false},
-    Gate{"CrossNamespaceVolumeDataSource", false},
-    Gate{"DRAAdminAccess", true, true},
-    Gate{"DRAConsumableCapacity", true},
-    Gate{"DRADeviceBindingConditions", true},
-    Gate{"DRADeviceTaintRules", false},
-    Gate{"DRADeviceTaints", true},
-    Gate{"DRAExtendedResource", true},
-    Gate{"DRAFractionalCapacityRange", false, false, Level::k1_37},
-    Gate{"DRAListTypeAttributes", false},
-    Gate{"DRANodeAllocatableResources", false},
-    Gate{"DRAOptionalNodeOperations", false, false, Level::k1_37},
-    Gate{"DRAPartitionableDevices", true},
-    Gate{"DRAPartitionableDevicesType", false, false, Level::k1_37},
-    Gate{"DRAPrioritizedList", true},
-    Gate{"DRAResourceClaimDeviceStatus", true},
-    Gate{"DRAResourceClaimGranularStatusAuthorization", true},
-    Gate{"DRAResourcePoolStatus", false},
-    Gate{"DRASchedulerFilterTimeout", true},
-    Gate{"DRAWorkloadResourceClaims", false},
-    Gate{"DynamicResourceAllocation", true, true},
-    Gate{"EnvFiles", true},
-    Gate{"GangScheduling", false},
-    Gate{"GenericWorkload", false},
-    Gate{"HPAConfigurableTolerance", true},
-    Gate{"HostnameOverride", true},
-    Gate{"ImageVolumeWithDigest", false},
-    Gate{"InPlacePodLevelResourcesVerticalScaling", true},
-    Gate{"InPlacePodVerticalScaling", true, true},
-    Gate{"KubeletPodResourcesDynamicResources", true, true},
-    Gate{"KubeletPodResourcesGet", true, true},
-    Gate{"MaxUnavailableStatefulSet", false},
-    Gate{"MutableCSINodeAllocatableCount", true, true},
-    Gate{"NodeDeclaredFeatures", true},
-    Gate{"PodCertificateRequest", false},
-    Gate{"PodLevelResources", true},
-    Gate{"ResourceHealthStatus", true},
-    Gate{"ResourceHealthStatusMessage", true},
-    Gate{"SELinuxChangePolicy", true, true},
-    Gate{"SELinuxMountReadWriteOncePod", true, true},
-    Gate{"ShardedListAndWatch", false},
-    Gate{"SupplementalGroupsPolicy", true, true},
-    Gate{"TopologyAwareWorkloadScheduling", false},
-    Gate{"VolumeAttributesClass", true, true},
-    Gate{"VolumeLimitScaling", false},
-    Gate{"WorkloadAwarePreemption", false},
+    Gate{"CSIServiceAccountTokenSecrets", Stage::kLockedOn},
+    Gate{"ClusterTrustBundleProjection", Stage::kOff},
+    Gate{"CompositePodGroup", Stage::kAbsent, Stage::kOff},
+    Gate{"ContainerRestartRules", Stage::kOn},
+    Gate{"ContainerStopSignals", Stage::kOff},
+    Gate{"CoordinatedLeaderElection", Stage::kOff},
+    Gate{"CrossNamespaceVolumeDataSource", Stage::kOff},
+    Gate{"DRAAdminAccess", Stage::kLockedOn},
+    Gate{"DRAConsumableCapacity", Stage::kOn},
+    Gate{"DRADerivedAttributes", Stage::kAbsent, Stage::kOff},
+    Gate{"DRADeviceBindingConditions", Stage::kOn},
+    Gate{"DRADeviceCompatibilityGroups", Stage::kAbsent, Stage::kOff},
+    Gate{"DRADeviceTaintRules", Stage::kOff, Stage::kOn},
+    Gate{"DRADeviceTaints", Stage::kOn},
+    Gate{"DRAExtendedResource", Stage::kOn, Stage::kLockedOn},
+    Gate{"DRAFractionalCapacityRange", Stage::kAbsent, Stage::kOn},
+    Gate{"DRAListTypeAttributes", Stage::kOff},
+    Gate{"DRANodeAllocatableResources", Stage::kOff},
+    Gate{"DRAOptionalNodeOperations", Stage::kAbsent, Stage::kOff},
+    Gate{"DRAPartitionableDevices", Stage::kOn},
+    Gate{"DRAPartitionableDevicesType", Stage::kAbsent, Stage::kOff},
+    Gate{"DRAPrioritizedList", Stage::kOn, Stage::kLockedOn},
+    Gate{"DRAResourceClaimDeviceStatus", Stage::kOn, Stage::kLockedOn},
+    Gate{"DRAResourceClaimGranularStatusAuthorization", Stage::kOn},
+    Gate{"DRAResourcePoolStatus", Stage::kOff},
+    Gate{"DRASchedulerFilterTimeout", Stage::kOn},
+    Gate{"DRAWorkloadResourceClaims", Stage::kOff},
+    Gate{"DynamicResourceAllocation", Stage::kLockedOn},
+    Gate{"EnvFiles", Stage::kOn},
+    Gate{"GangScheduling", Stage::kOff},
+    Gate{"GenericWorkload", Stage::kOff},
+    Gate{"HPAConfigurableTolerance", Stage::kOn},
+    Gate{"HostnameOverride", Stage::kOn},
+    Gate{"ImageVolumeWithDigest", Stage::kOff},
+    Gate{"InPlacePodLevelResourcesVerticalScaling", Stage::kOn},
+    Gate{"InPlacePodVerticalScaling", Stage::kLockedOn},
+    Gate{"KubeletPodResourcesDynamicResources", Stage::kLockedOn},
+    Gate{"KubeletPodResourcesGet", Stage::kLockedOn},
+    Gate{"MaxUnavailableStatefulSet", Stage::kOff},
+    Gate{"MutableCSINodeAllocatableCount", Stage::kLockedOn},
+    Gate{"NodeDeclaredFeatures", Stage::kOn, Stage::kLockedOn},
+    Gate{"PodCertificateRequest", Stage::kOff},
+    Gate{"PodGroupPreemptionPolicy", Stage::kAbsent, Stage::kOff},
+    Gate{"PodLevelResources", Stage::kOn},
+    Gate{"ResourceHealthStatus", Stage::kOn},
+    Gate{"ResourceHealthStatusMessage", Stage::kOn},
+    Gate{"SELinuxChangePolicy", Stage::kLockedOn},
+    Gate{"SELinuxMountReadWriteOncePod", Stage::kLockedOn},
+    Gate{"ShardedListAndWatch", Stage::kOff},
+    Gate{"SupplementalGroupsPolicy", Stage::kLockedOn},
+    Gate{"TopologyAwareWorkloadScheduling", Stage::kOff},
+    Gate{"VolumeAttributesClass", Stage::kLockedOn},
+    Gate{"VolumeLimitScaling", Stage::kOff, Stage::kOn},
+    Gate{"WorkloadAwarePreemption", Stage::kOff},
 };
 
 const Gate* FindGate(std::string_view name) {
@@ -129,8 +147,8 @@ Result<Level> ParseLevel(std::string_view text) {
 
 Compatibility::Compatibility(Level level) : level_(level) {
   for (const Gate& gate : kGates) {
-    if (gate.since <= level) {
-      gates_.emplace(gate.name, gate.enabled_by_default);
+    if (gate.At(level) != Stage::kAbsent) {
+      gates_.emplace(gate.name, IsOn(gate.At(level)));
     }
   }
 }
@@ -175,11 +193,9 @@ Status Compatibility::Set(std::string_view gate, bool enabled) {
   if (found == gates_.end()) {
     return InvalidArgumentError("unrecognized feature gate: " + std::string(gate));
   }
-  const Gate* known = FindGate(gate);
-  if (known->locked && enabled != known->enabled_by_default) {
-    return InvalidArgumentError("cannot set feature gate " + std::string(gate) + " to " +
-                                (enabled ? "true" : "false") + ", feature is locked to " +
-                                (known->enabled_by_default ? "true" : "false"));
+  if (FindGate(gate)->At(level_) == Stage::kLockedOn && !enabled) {
+    return InvalidArgumentError("cannot set feature gate " + std::string(gate) +
+                                " to false, feature is locked to true");
   }
   found->second = enabled;
   return OkStatus();

@@ -26,6 +26,20 @@ TEST(CompatibilityTest, DefaultsAreThoseOf136) {
   }
 }
 
+TEST(CompatibilityTest, LaterLevelHasItsOwnDefaults) {
+  const Compatibility compatibility(Level::k1_37);
+  EXPECT_TRUE(compatibility.Enabled("DRADeviceTaintRules"));
+  EXPECT_TRUE(compatibility.Enabled("DRAFractionalCapacityRange"));
+  for (const char* off : {"DRADerivedAttributes", "DRADeviceCompatibilityGroups",
+                          "DRAOptionalNodeOperations", "DRAPartitionableDevicesType"}) {
+    EXPECT_FALSE(compatibility.Enabled(off)) << off;
+    EXPECT_FALSE(Compatibility().Enabled(off)) << off;
+  }
+  EXPECT_THAT(Compatibility::Parse("1.36", "DRAPrioritizedList=false"), IsOk());
+  EXPECT_THAT(Compatibility::Parse("1.37", "DRAPrioritizedList=false"),
+              StatusIs(StatusCode::kInvalidArgument));
+}
+
 TEST(CompatibilityTest, ParsesGates) {
   ASSAY_ASSERT_OK_AND_ASSIGN(
       Compatibility compatibility,

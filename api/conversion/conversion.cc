@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <set>
 #include <string>
 #include <string_view>
@@ -44,8 +45,77 @@ const FieldDescriptor* NestingField(const MessageDescriptor& type, const Message
   return nullptr;
 }
 
+// scheduling v1alpha2's words for what is one member of a struct later.
+constexpr std::pair<std::string_view, std::string_view> kDisruptionModes[] = {{"Pod", "single"},
+                                                                              {"PodGroup", "all"}};
+
+void CopyDisruptionMode(const FieldDescriptor& from_field, const void* from,
+                        const FieldDescriptor& to_field, void* to) {
+  for (const auto& [word, member] : kDisruptionModes) {
+    if (to_field.type == Type::kMessage) {
+      if (*static_cast<const std::string*>(from) == word) {
+        to_field.message->Find(member)->Mutable(to);
+      }
+    } else if (from_field.message->Find(member)->Has(from)) {
+      *static_cast<std::string*>(to) = word;
+    }
+  }
+}
+
+// The field at the end of `path`; `*value` becomes the struct that has it. Structs that are absent
+// on the way are made if `make`; else there is no such field (null).
+const FieldDescriptor* Descend(const MessageDescriptor* type, void** value, bool make,
+                               std::initializer_list<std::string_view> path) {
+  const FieldDescriptor* field = nullptr;
+  for (const std::string_view name : path) {
+    if (field != nullptr) {
+      type = field->message;
+      *value = make ? field->Mutable(*value) : const_cast<void*>(field->Get(*value));
+      if (*value == nullptr) {
+        return nullptr;
+      }
+    }
+    field = type->Find(name);
+    if (field == nullptr) {
+      return nullptr;
+    }
+  }
+  return field;
+}
+
+// podGroupTemplateRef.workload{workloadName,podGroupTemplateName} and workloadRef
+// {workloadName,templateName}.
+void CopyWorkloadReference(const MessageDescriptor& from_type, const void* from,
+                           const MessageDescriptor& to_type, void* to) {
+  const bool from_nested = from_type.Find("podGroupTemplateRef") != nullptr;
+  if (from_nested == (to_type.Find("podGroupTemplateRef") != nullptr)) {
+    return;
+  }
+  for (const bool is_template : {false, true}) {
+    const auto at = [&](const MessageDescriptor& type, bool nested, void** value, bool make) {
+      return nested ? Descend(&type, value, make,
+                              {"podGroupTemplateRef", "workload",
+                               is_template ? "podGroupTemplateName" : "workloadName"})
+                    : Descend(&type, value, make,
+                              {"workloadRef", is_template ? "templateName" : "workloadName"});
+    };
+    void* source = const_cast<void*>(from);
+    const FieldDescriptor* from_field = at(from_type, from_nested, &source, /*make=*/false);
+    if (from_field == nullptr) {
+      return;
+    }
+    void* target = to;
+    const FieldDescriptor* to_field = at(to_type, !from_nested, &target, /*make=*/true);
+    schema::CopyScalar(Type::kString, from_field->Get(source), to_field->Mutable(target));
+  }
+}
+
 void CopyValue(const FieldDescriptor& from_field, const void* from, const FieldDescriptor& to_field,
                void* to) {
+  if (from_field.type != to_field.type && from_field.name == "disruptionMode") {
+    CopyDisruptionMode(from_field, from, to_field, to);
+    return;
+  }
   ASSAY_CHECK(from_field.type == to_field.type)
       << from_field.name << " has another type in another version";
   if (from_field.type == Type::kMessage) {
@@ -108,6 +178,9 @@ void ConvertMessage(const MessageDescriptor& from_type, const void* from,
     to_type.destroy(to);
     to_type.copy_construct(to, from);
     return;
+  }
+  if (from_type.name == "PodGroupSpec") {
+    CopyWorkloadReference(from_type, from, to_type, to);
   }
   bool always = false;
   const FieldDescriptor* unnest = NestingField(from_type, to_type, &always);

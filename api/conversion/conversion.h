@@ -6,9 +6,11 @@
 // types:
 //
 //   v1beta1 DeviceRequest has the fields of v1's `exactly` beside `firstAvailable`;
-//   v1beta1 Device has all but its name within `basic`.
+//   v1beta1 Device has all but its name within `basic`;
+//   scheduling v1alpha2 PodGroup says disruptionMode in a word and nests the name of its template.
 //
-// Source: pkg/apis/resource/v1beta1/conversion.go. Fields of 1.37 exist in every version here, as
+// Source: pkg/apis/resource/v1beta1/conversion.go; for PodGroup, of which no Kubernetes serves both
+// forms, the fields' meaning. Fields of 1.37 exist in every version here, as
 // the schemas say.
 //
 // Thread-safe: pure functions.

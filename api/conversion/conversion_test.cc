@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,7 @@
 #include "api/registry.h"
 #include "api/resource/types.h"
 #include "api/resource/v1beta1/types.h"
+#include "api/scheduling/types.h"
 #include "api/testing/random_message.h"
 #include "base/random.h"
 
@@ -117,6 +119,30 @@ TEST(ConversionTest, HubSurvivesTheWayThroughV1beta2) {
     const Object object = testing::RandomObject(kind, random, {});
     const Object back = ToHub(kind, v1beta2, FromHub(object, v1beta2).get());
     EXPECT_EQ(json::Encode(back), json::Encode(object)) << "seed 7, round " << i;
+  }
+}
+
+// What 1.36 says in v1alpha2 is another struct in 1.37.
+TEST(ConversionTest, PodGroupsOfBothLevelsMeanTheSame) {
+  const Kind& kind = KindOf<scheduling::PodGroup>();
+  const KindVersion& v1alpha2 = VersionOf(kind, "v1alpha2");
+  for (const auto& [old_spec, spec] : std::map<std::string, std::string>{
+           {R"({"podGroupTemplateRef":{"workload":{"workloadName":"w",)"
+            R"("podGroupTemplateName":"t"}},"schedulingPolicy":{"gang":{"minCount":2}},)"
+            R"("disruptionMode":"PodGroup","priority":5})",
+            R"({"workloadRef":{"workloadName":"w","templateName":"t"},)"
+            R"("schedulingPolicy":{"gang":{"minCount":2}},"disruptionMode":{"all":{}},)"
+            R"("priority":5})"},
+           {R"({"podGroupTemplateRef":null,"schedulingPolicy":{"basic":{}},)"
+            R"("disruptionMode":"Pod"})",
+            R"({"schedulingPolicy":{"basic":{}},"disruptionMode":{"single":{}}})"}}) {
+    scheduling::PodGroup group;
+    ASSERT_TRUE(json::DecodeMessage(kind.hub(), R"({"spec":)" + spec + "}", {}, &group).ok());
+    const Object object = Object::Of(std::move(group));
+    const std::shared_ptr<const void> old = FromHub(object, v1alpha2);
+    EXPECT_NE(json::EncodeMessage(*v1alpha2.message, old.get()).find(old_spec), std::string::npos)
+        << json::EncodeMessage(*v1alpha2.message, old.get());
+    EXPECT_EQ(json::Encode(ToHub(kind, v1alpha2, old.get())), json::Encode(object));
   }
 }
 

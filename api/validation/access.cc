@@ -11,6 +11,7 @@
 
 #include "api/schema/descriptor.h"
 #include "api/validation/names.h"
+#include "api/validation/validators.h"
 
 namespace assay::api::validation {
 namespace {
@@ -18,11 +19,6 @@ namespace {
 constexpr std::string_view kAdminLabel = "resource.kubernetes.io/admin-access";
 constexpr std::string_view kGroup = "resource.k8s.io";
 constexpr std::string_view kNodeNameKey = "authentication.kubernetes.io/node-name";
-
-template <typename T>
-bool SemanticEqual(const T& a, const T& b) {
-  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
-}
 
 FieldErrors CheckNamespace(std::string_view namespace_, const Context& context,
                            const FieldPath& path) {
@@ -155,11 +151,8 @@ FieldErrors CheckAdminResults(const resource::ResourceClaim& claim,
 
 FieldErrors CheckBinding(const resource::ResourceClaim& claim, const resource::ResourceClaim& old,
                          const Context& context) {
-  const bool unchanged =
-      OptionalEqual(claim.status.allocation, old.status.allocation) &&
-      std::equal(claim.status.reserved_for.begin(), claim.status.reserved_for.end(),
-                 old.status.reserved_for.begin(), old.status.reserved_for.end(),
-                 SemanticEqual<resource::ResourceClaimConsumerReference>);
+  const bool unchanged = OptionalEqual(claim.status.allocation, old.status.allocation) &&
+                         SemanticEqual(claim.status.reserved_for, old.status.reserved_for);
   if (unchanged || !context.refused) {
     return {};
   }

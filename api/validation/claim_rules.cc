@@ -22,6 +22,7 @@ constexpr std::size_t kConstraintsMaxSize = 32;
 constexpr std::size_t kConfigMaxSize = 32;
 constexpr std::size_t kSelectorsMaxSize = 32;
 constexpr std::size_t kFirstAvailableMaxSize = 8;
+constexpr std::size_t kDerivedAttributesMaxSize = 32;
 constexpr std::size_t kExpressionMaxLength = std::size_t{10} * 1024;
 constexpr std::size_t kParametersMaxLength = std::size_t{10} * 1024;
 constexpr std::size_t kStatusDataMaxLength = std::size_t{10} * 1024;
@@ -31,16 +32,6 @@ constexpr std::size_t kStatusConditionsMaxSize = 8;
 constexpr std::size_t kInterfaceNameMaxLength = 256;
 constexpr std::size_t kHardwareAddressMaxLength = 128;
 constexpr std::size_t kIpsMaxSize = 16;
-
-template <typename T>
-bool SemanticEqual(const T& a, const T& b) {
-  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
-}
-template <typename T>
-bool SemanticEqual(const std::vector<T>& a, const std::vector<T>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const T& x, const T& y) { return SemanticEqual(x, y); });
-}
 
 // The names that constraints, configuration and results may refer to: requests, and
 // "request/subrequest".
@@ -98,10 +89,17 @@ FieldErrors ValidateRequestReferences(const std::vector<std::string>& names,
       [](const std::string& name) { return name; });
 }
 
+const std::vector<resource::DeviceConstraint>& NoConstraints() {
+  static const auto* none = new std::vector<resource::DeviceConstraint>();
+  return *none;
+}
+
 // How an expression is judged: new ones strictly, those that are stored already as before.
 struct SelectorRules {
   const SelectorChecker& checker;
   bool stored = false;
+  // Of the claim, for derived attributes.
+  const std::vector<resource::DeviceConstraint>& constraints = NoConstraints();
 };
 
 FieldErrors ValidateSelectors(const std::vector<resource::DeviceSelector>& selectors,
@@ -180,10 +178,57 @@ FieldErrors ValidateToleration(const resource::DeviceToleration& toleration,
   return errors;
 }
 
-// What ExactDeviceRequest and DeviceSubRequest have in common.
+// Whether a constraint on `reference` ("request" or "request/subrequest"), on the request as a
+// whole, or on all requests, compares the attribute.
+bool IsConstrained(const std::string& attribute, const std::string& reference,
+                   const std::vector<resource::DeviceConstraint>& constraints) {
+  const std::string request = reference.substr(0, reference.find('/'));
+  return std::any_of(constraints.begin(), constraints.end(), [&](const auto& constraint) {
+    const std::optional<std::string>& name = constraint.match_attribute.has_value()
+                                                 ? constraint.match_attribute
+                                                 : constraint.distinct_attribute;
+    const std::vector<std::string>& of = constraint.requests;
+    return name == attribute &&
+           (of.empty() || std::find(of.begin(), of.end(), reference) != of.end() ||
+            std::find(of.begin(), of.end(), request) != of.end());
+  });
+}
+
+// 1.37. That an expression compiles is for the scheduler to find out: the checker knows selectors,
+// which answer with a boolean.
+FieldErrors ValidateDerivedAttributes(const std::vector<resource::DeviceDerivedAttribute>& derived,
+                                      const std::string& reference, const SelectorRules& rules,
+                                      const FieldPath& path) {
+  return ValidateSet(
+      derived, kDerivedAttributesMaxSize, path,
+      [&](const resource::DeviceDerivedAttribute& attribute, const FieldPath& item) {
+        FieldErrors errors;
+        const FieldPath name_path = item.Child("name");
+        const FieldPath expression_path = item.Child("expression");
+        if (attribute.name.empty()) {
+          errors.push_back(Required(name_path));
+        } else {
+          if (!IsConstrained(attribute.name, reference, rules.constraints)) {
+            errors.push_back(Invalid(name_path, attribute.name,
+                                     "must be referenced by at least one matchAttribute or "
+                                     "distinctAttribute constraint targeting this request"));
+          }
+          Append(errors, ValidateFullyQualifiedName(attribute.name, name_path));
+        }
+        if (attribute.expression.empty()) {
+          errors.push_back(Required(expression_path));
+        } else if (attribute.expression.size() > kExpressionMaxLength) {
+          errors.push_back(TooLong(expression_path, kExpressionMaxLength));
+        }
+        return errors;
+      },
+      [](const resource::DeviceDerivedAttribute& attribute) { return attribute.name; });
+}
+
+// What ExactDeviceRequest and DeviceSubRequest have in common. `reference`: as constraints name it.
 template <typename Request>
-FieldErrors ValidateRequestFields(const Request& request, const SelectorRules& rules,
-                                  const FieldPath& path) {
+FieldErrors ValidateRequestFields(const Request& request, const std::string& reference,
+                                  const SelectorRules& rules, const FieldPath& path) {
   FieldErrors errors;
   const FieldPath class_path = path.Child("deviceClassName");
   if (request.device_class_name.empty()) {
@@ -192,6 +237,8 @@ FieldErrors ValidateRequestFields(const Request& request, const SelectorRules& r
     Append(errors, ValidateDns1123Subdomain(request.device_class_name, class_path));
   }
   Append(errors, ValidateSelectors(request.selectors, rules, path.Child("selectors")));
+  Append(errors, ValidateDerivedAttributes(request.derived_attributes, reference, rules,
+                                           path.Child("derivedAttributes")));
   Append(errors, ValidateAllocationMode(request.allocation_mode, request.count, path));
   Append(errors, ValidateSlice(request.tolerations, kNoLimit, path.Child("tolerations"),
                                ValidateToleration));
@@ -215,12 +262,15 @@ FieldErrors ValidateRequest(const resource::DeviceRequest& request, const Select
                [&](const resource::DeviceSubRequest& subrequest, const FieldPath& item) {
                  FieldErrors item_errors =
                      ValidateDns1123Label(subrequest.name, item.Child("name"));
-                 Append(item_errors, ValidateRequestFields(subrequest, rules, item));
+                 Append(item_errors,
+                        ValidateRequestFields(subrequest, request.name + "/" + subrequest.name,
+                                              rules, item));
                  return item_errors;
                },
                [](const resource::DeviceSubRequest& subrequest) { return subrequest.name; }));
   } else {
-    Append(errors, ValidateRequestFields(*request.exactly, rules, path.Child("exactly")));
+    Append(errors,
+           ValidateRequestFields(*request.exactly, request.name, rules, path.Child("exactly")));
   }
   return errors;
 }
@@ -265,7 +315,8 @@ FieldErrors ValidateClaimSpec(const resource::ResourceClaimSpec& spec, const Con
   const resource::DeviceClaim& devices = spec.devices;
   const FieldPath devices_path = path.Child("devices");
   const RequestNames requests(devices);
-  const SelectorRules rules{.checker = context.selector_checker};
+  const SelectorRules rules{.checker = context.selector_checker,
+                            .constraints = devices.constraints};
   FieldErrors errors = ValidateSet(
       devices.requests, kRequestsMaxSize, devices_path.Child("requests"),
       [&](const resource::DeviceRequest& request, const FieldPath& item) {
@@ -358,6 +409,8 @@ FieldErrors ValidateAllocationResult(const resource::AllocationResult& allocatio
         if (result.share_id.has_value()) {
           Append(item_errors, ValidateUuid(*result.share_id, item.Child("shareID")));
         }
+        Append(item_errors, ValidateSkipNodeOperations(result.skip_node_operations,
+                                                       item.Child("skipNodeOperations")));
         return item_errors;
       });
   Append(errors,

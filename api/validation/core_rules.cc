@@ -24,11 +24,6 @@ using Resources = std::map<std::string, meta::Quantity>;
 MetadataRules PodMetadataRules() { return {.namespaced = true, .name_rule = NameIsDnsSubdomain}; }
 MetadataRules NodeMetadataRules() { return {.name_rule = NameIsDnsSubdomain}; }
 
-template <typename T>
-bool SemanticEqual(const T& a, const T& b) {
-  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
-}
-
 FieldErrors ValidateNotNegative(const Resources& resources, const FieldPath& path) {
   FieldErrors errors;
   for (const auto& [name, quantity] : resources) {

@@ -100,6 +100,12 @@ DeviceId IdOf(const T& device) {
   return {device.driver, device.pool, device.device, device.share_id.value_or("")};
 }
 
+bool HasGroups(const resource::Device& device) {
+  return std::any_of(
+      device.consumes_counters.begin(), device.consumes_counters.end(),
+      [](const auto& consumption) { return !consumption.compatibility_groups.empty(); });
+}
+
 // Calls `visit` with each struct within a field that holds structs.
 template <typename Visit>
 void VisitMessages(const FieldDescriptor& field, const void* data, Visit visit) {
@@ -214,6 +220,17 @@ void DropDisabledSliceFields(resource::ResourceSlice& slice, const resource::Res
       device.node_allocatable_resources.clear();
     }
   }
+  if (!compatibility.Enabled("DRADeviceCompatibilityGroups") && !AnyDevice(old, HasGroups)) {
+    for (resource::Device& device : devices) {
+      for (resource::DeviceCounterConsumption& consumption : device.consumes_counters) {
+        consumption.compatibility_groups.clear();
+      }
+    }
+  }
+  const bool skips = old != nullptr && !old->spec.skip_node_operations.empty();
+  if (!compatibility.Enabled("DRAOptionalNodeOperations") && !skips) {
+    slice.spec.skip_node_operations.clear();
+  }
   if (!compatibility.Enabled("DRAListTypeAttributes") && !AnyDevice(old, HasListAttributes)) {
     // What is left of such an attribute is refused by validation.
     for (resource::Device& device : devices) {
@@ -243,6 +260,10 @@ void DropDisabledClaimSpecFields(resource::ResourceClaimSpec& spec,
   if (!compatibility.Enabled("DRADeviceTaints") &&
       !AnyRequest(old, [](const auto& request) { return !request.tolerations.empty(); })) {
     VisitRequests(spec, [](auto& request) { request.tolerations.clear(); });
+  }
+  if (!compatibility.Enabled("DRADerivedAttributes") &&
+      !AnyRequest(old, [](const auto& request) { return !request.derived_attributes.empty(); })) {
+    VisitRequests(spec, [](auto& request) { request.derived_attributes.clear(); });
   }
   if (!compatibility.Enabled("DRAAdminAccess") && !UsesAdminAccess(old)) {
     for (resource::DeviceRequest& request : spec.devices.requests) {
@@ -290,6 +311,12 @@ void DropDisabledClaimStatusFields(resource::ResourceClaim& claim,
     }
     for (resource::AllocatedDeviceStatus& device : claim.status.devices) {
       device.share_id.reset();
+    }
+  }
+  if (!compatibility.Enabled("DRAOptionalNodeOperations") &&
+      !AnyResult(old, [](const Result& r) { return !r.skip_node_operations.empty(); })) {
+    for (Result& result : results) {
+      result.skip_node_operations.clear();
     }
   }
   if (!compatibility.Enabled("DRADeviceBindingConditions") && !AnyResult(old, [](const Result& r) {

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::size_t kDevicesMaxSize = 128;
 constexpr std::size_t kDevicesMaxSizeWithAdvancedFeatures = 64;
+constexpr std::size_t kCompatibilityGroupsMaxSize = 2;
 constexpr std::size_t kCounterSetsMaxSize = 8;
 constexpr std::size_t kCountersMaxSize = 32;
 constexpr std::size_t kConsumesCountersMaxSize = 2;
@@ -36,11 +37,6 @@ constexpr std::size_t kValidationErrorMaxLength = 256;
 constexpr std::size_t kLongNameMaxLength = 253;
 
 using meta::Quantity;
-
-template <typename T>
-bool SemanticEqual(const T& a, const T& b) {
-  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
-}
 
 MetadataRules ClusterMetadataRules() { return {.name_rule = NameIsDnsSubdomain}; }
 
@@ -355,6 +351,126 @@ FieldErrors ValidateNodeAllocatableMappings(const resource::Device& device, cons
   return errors;
 }
 
+// 1.37's fields in place of the mappings.
+FieldErrors ValidateNodeAllocatableMapping(const resource::NodeAllocatableMapping& mapping,
+                                           const resource::Device& device, const FieldPath& path) {
+  FieldErrors errors;
+  const FieldPath key = path.Child("capacityKey");
+  const FieldPath multiplier = path.Child("capacityMultiplier");
+  if (mapping.capacity_key.has_value()) {
+    if (mapping.capacity_key->empty()) {
+      errors.push_back(Invalid(key, "", "capacityKey must not be an empty string"));
+    } else if (!device.capacity.contains(*mapping.capacity_key)) {
+      errors.push_back(NotFound(key, *mapping.capacity_key));
+    }
+    if (!mapping.capacity_multiplier.has_value()) {
+      errors.push_back(
+          Required(multiplier, "capacityMultiplier is required when capacityKey is set"));
+    } else if (mapping.capacity_multiplier->Sign() <= 0) {
+      errors.push_back(
+          Invalid(multiplier, mapping.capacity_multiplier->ToString(), "must be positive"));
+    }
+  }
+  if (mapping.device_multiplier.has_value() && mapping.device_multiplier->Sign() <= 0) {
+    errors.push_back(Invalid(path.Child("deviceMultiplier"), mapping.device_multiplier->ToString(),
+                             "must be positive"));
+  }
+  if (mapping.capacity_multiplier.has_value() && !mapping.capacity_key.has_value()) {
+    errors.push_back(Required(key, "capacityKey is required when capacityMultiplier is set"));
+  }
+  return errors;
+}
+
+FieldErrors ValidateNodeAllocatableOverhead(const resource::NodeAllocatableOverhead& overhead,
+                                            const FieldPath& path) {
+  if (!overhead.per_pod.has_value() && !overhead.per_container.has_value()) {
+    return {Invalid(path, "", "at least one of perPod or perContainer must be set")};
+  }
+  FieldErrors errors;
+  for (const auto& [quantity, name] : {std::pair(&overhead.per_pod, "perPod"),
+                                       std::pair(&overhead.per_container, "perContainer")}) {
+    if (quantity->has_value() && (*quantity)->Sign() < 0) {
+      errors.push_back(Invalid(path.Child(name), (*quantity)->ToString(), "must be non-negative"));
+    }
+  }
+  return errors;
+}
+
+FieldErrors ValidateNodeAllocatableResources(const resource::Device& device,
+                                             const FieldPath& path) {
+  FieldErrors errors;
+  for (const auto& [name, resource] : device.node_allocatable_resources) {
+    const FieldPath item = path.Key(name);
+    if (!IsNativeResource(name)) {
+      errors.push_back(Invalid(item, name, "must be a node allocatable resource name"));
+    }
+    if (!resource.mapping.has_value() && !resource.overhead.has_value()) {
+      errors.push_back(Required(item, "at least one of mapping or overhead must be set"));
+    }
+    if (resource.mapping.has_value()) {
+      Append(errors,
+             ValidateNodeAllocatableMapping(*resource.mapping, device, item.Child("mapping")));
+    }
+    if (resource.overhead.has_value()) {
+      Append(errors, ValidateNodeAllocatableOverhead(*resource.overhead, item.Child("overhead")));
+    }
+  }
+  return errors;
+}
+
+// The attribute that tells a device's partition: every device that consumes counters has it, as a
+// string. An attribute of the driver's own domain may be published without the domain.
+FieldErrors ValidatePartitionTypeAttribute(const resource::ResourceSliceSpec& spec,
+                                           const FieldPath& path) {
+  const std::string& name = *spec.partition_type_attribute;
+  const FieldPath name_path = path.Child("partitionTypeAttribute");
+  FieldErrors errors;
+  if (std::none_of(spec.devices.begin(), spec.devices.end(),
+                   [](const auto& device) { return !device.consumes_counters.empty(); })) {
+    errors.push_back(
+        Invalid(name_path, name,
+                "may only be set on a slice which declares devices that consume counters"));
+  }
+  const FieldErrors malformed = ValidateFullyQualifiedName(name, name_path);
+  Append(errors, malformed);
+  if (!errors.empty()) {
+    return errors;
+  }
+  const std::string bare =
+      name.starts_with(spec.driver + "/") ? name.substr(spec.driver.size() + 1) : name;
+  for (std::size_t i = 0; i < spec.devices.size(); ++i) {
+    const resource::Device& device = spec.devices[i];
+    if (device.consumes_counters.empty()) {
+      continue;
+    }
+    const FieldPath item = path.Child("devices").Index(i).Child("attributes").Key(name);
+    auto attribute = device.attributes.find(name);
+    if (attribute == device.attributes.end()) {
+      attribute = device.attributes.find(bare);
+    }
+    if (attribute == device.attributes.end()) {
+      errors.push_back(Required(item,
+                                "device consumes counters and `partitionTypeAttribute` names this "
+                                "attribute, so it must be set"));
+    } else if (!attribute->second.string.has_value()) {
+      errors.push_back(InvalidJson(item, GoJsonOf(attribute->second),
+                                   "must be a string value because `partitionTypeAttribute` names "
+                                   "this attribute"));
+    }
+  }
+  return errors;
+}
+
+FieldErrors ValidateCounterConsumption(const resource::DeviceCounterConsumption& consumption,
+                                       const FieldPath& path) {
+  FieldErrors errors =
+      ValidateCounterSet(consumption.counter_set, "counterSet", consumption.counters, path);
+  Append(errors, ValidateSet(consumption.compatibility_groups, kCompatibilityGroupsMaxSize,
+                             path.Child("compatibilityGroups"), ValidateDns1123Label,
+                             [](const std::string& group) { return group; }));
+  return errors;
+}
+
 FieldErrors ValidateDevice(const resource::Device& device, const resource::Device* old,
                            bool per_device_nodes, const FieldPath& path) {
   FieldErrors errors = ValidateDns1123Label(device.name, path.Child("name"));
@@ -378,30 +494,24 @@ FieldErrors ValidateDevice(const resource::Device& device, const resource::Devic
                              [&](const resource::DeviceCapacity& capacity, const FieldPath& item) {
                                return ValidateCapacity(capacity, shareable, item);
                              }));
-  const bool taints_unchanged =
-      old != nullptr && std::equal(device.taints.begin(), device.taints.end(), old->taints.begin(),
-                                   old->taints.end(), SemanticEqual<resource::DeviceTaint>);
+  const bool taints_unchanged = old != nullptr && SemanticEqual(device.taints, old->taints);
   if (!taints_unchanged) {
     Append(errors, ValidateSlice(device.taints, kTaintsMaxSize, path.Child("taints"),
                                  [](const resource::DeviceTaint& taint, const FieldPath& item) {
                                    return ValidateTaint(taint, nullptr, item);
                                  }));
   }
-  Append(errors,
-         ValidateSet(
-             device.consumes_counters, kConsumesCountersMaxSize, path.Child("consumesCounters"),
-             [](const resource::DeviceCounterConsumption& consumption, const FieldPath& item) {
-               return ValidateCounterSet(consumption.counter_set, "counterSet",
-                                         consumption.counters, item);
-             },
-             [](const resource::DeviceCounterConsumption& consumption) {
-               return consumption.counter_set;
-             }));
+  Append(errors, ValidateSet(device.consumes_counters, kConsumesCountersMaxSize,
+                             path.Child("consumesCounters"), ValidateCounterConsumption,
+                             [](const resource::DeviceCounterConsumption& consumption) {
+                               return consumption.counter_set;
+                             }));
   Append(errors, ValidateDeviceNodes(device, per_device_nodes, path));
   Append(errors, ValidateBindingConditions(device.binding_conditions,
                                            device.binding_failure_conditions, path));
   Append(errors,
          ValidateNodeAllocatableMappings(device, path.Child("nodeAllocatableResourceMappings")));
+  Append(errors, ValidateNodeAllocatableResources(device, path.Child("nodeAllocatableResources")));
   return errors;
 }
 
@@ -515,6 +625,11 @@ FieldErrors ValidateSliceSpec(const resource::ResourceSliceSpec& spec,
                        return ValidateCounterSet(set.name, "name", set.counters, item);
                      },
                      [](const resource::CounterSet& set) { return set.name; }));
+  if (spec.partition_type_attribute.has_value()) {
+    Append(errors, ValidatePartitionTypeAttribute(spec, path));
+  }
+  Append(errors,
+         ValidateSkipNodeOperations(spec.skip_node_operations, path.Child("skipNodeOperations")));
   return errors;
 }
 

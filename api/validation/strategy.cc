@@ -14,6 +14,7 @@
 #include "api/validation/gates.h"
 #include "api/validation/metadata.h"
 #include "api/validation/slice_rules.h"
+#include "api/validation/validators.h"
 
 namespace assay::api::validation {
 namespace {
@@ -31,11 +32,6 @@ void ResetMetadataForStatus(meta::ObjectMeta& metadata, const meta::ObjectMeta& 
   metadata.annotations = old.annotations;
   metadata.finalizers = old.finalizers;
   metadata.owner_references = old.owner_references;
-}
-
-template <typename T>
-bool SemanticEqual(const T& a, const T& b) {
-  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
 }
 
 template <typename T>
@@ -189,16 +185,30 @@ class ResourceSliceStrategy final : public TypedStrategy<resource::ResourceSlice
     slice.metadata.generation = 1;
     DropDisabledSliceFields(slice, nullptr, *context.compatibility);
   }
-  FieldErrors ValidateNew(const T& slice, const Context&) const override {
-    return ValidateResourceSlice(slice);
+  FieldErrors ValidateNew(const T& slice, const Context& context) const override {
+    FieldErrors errors = ValidateResourceSlice(slice);
+    Append(errors, CheckPartitionType(slice, context));
+    return errors;
   }
   void PrepareChanged(T& slice, const T& old, const Context& context) const override {
     // Upstream compares first and drops then: a change that is dropped counts.
     GrowGeneration(slice, old);
     DropDisabledSliceFields(slice, &old, *context.compatibility);
   }
-  FieldErrors ValidateChanged(const T& slice, const T& old, const Context&) const override {
-    return ValidateResourceSliceUpdate(slice, old);
+  FieldErrors ValidateChanged(const T& slice, const T& old, const Context& context) const override {
+    FieldErrors errors = ValidateResourceSliceUpdate(slice, old);
+    if (slice.spec.partition_type_attribute != old.spec.partition_type_attribute) {
+      Append(errors, CheckPartitionType(slice, context));
+    }
+    return errors;
+  }
+  // 1.37 refuses this one field where the others of a gate that is off are dropped.
+  static FieldErrors CheckPartitionType(const T& slice, const Context& context) {
+    if (!slice.spec.partition_type_attribute.has_value() ||
+        context.compatibility->Enabled("DRAPartitionableDevicesType")) {
+      return {};
+    }
+    return {Forbidden(FieldPath("spec").Child("partitionTypeAttribute"), "")};
   }
   std::vector<std::string> Warnings(const Object& object) const override {
     const std::string& driver = object.As<T>().spec.driver;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "api/validation/go_json.h"
 #include "api/validation/go_json_syntax.h"
 
 namespace assay::api::validation {
@@ -394,6 +395,32 @@ FieldErrors ValidateBindingConditions(const std::vector<std::string>& conditions
     errors.push_back(InvalidJson(failures_path, "null",
                                  "bindingFailureConditions are required to use bindingConditions"));
   }
+  return errors;
+}
+
+FieldErrors ValidateSkipNodeOperations(const std::vector<std::string>& operations,
+                                       const FieldPath& path) {
+  constexpr std::string_view kPrepare = "NodePrepareResources";
+  constexpr std::string_view kUnprepare = "NodeUnprepareResources";
+  const auto has = [&](std::string_view operation) {
+    return std::find(operations.begin(), operations.end(), operation) != operations.end();
+  };
+  FieldErrors errors;
+  if (has(kPrepare) && !has(kUnprepare) && !has("*")) {
+    errors.push_back(InvalidJson(path, GoJsonOf(operations),
+                                 "NodePrepareResources cannot be skipped unless "
+                                 "NodeUnprepareResources is also skipped"));
+  }
+  Append(errors, ValidateSet(
+                     operations, kNoLimit, path,
+                     [&](const std::string& operation, const FieldPath& item) -> FieldErrors {
+                       if (operation == "*" || operation == kPrepare || operation == kUnprepare) {
+                         return {};
+                       }
+                       return {NotSupported(item, operation,
+                                            {"*", std::string(kPrepare), std::string(kUnprepare)})};
+                     },
+                     [](const std::string& operation) { return operation; }));
   return errors;
 }
 

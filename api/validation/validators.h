@@ -7,6 +7,7 @@
 #ifndef ASSAY_API_VALIDATION_VALIDATORS_H_
 #define ASSAY_API_VALIDATION_VALIDATORS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -17,12 +18,24 @@
 
 #include "api/core/types.h"
 #include "api/meta/scalars.h"
+#include "api/schema/descriptor.h"
 #include "api/validation/field_error.h"
 #include "api/validation/metadata.h"
 
 namespace assay::api::validation {
 
 inline constexpr std::optional<std::size_t> kNoLimit;
+
+// As schema::Equal: quantities and times by value, an absent container like an empty one.
+template <typename T>
+bool SemanticEqual(const T& a, const T& b) {
+  return schema::Equal(schema::DescriptorOf<T>(), &a, &b);
+}
+template <typename T>
+bool SemanticEqual(const std::vector<T>& a, const std::vector<T>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const T& x, const T& y) { return SemanticEqual(x, y); });
+}
 
 // Every item valid, and at most `max` of them; past the limit no item is looked at.
 template <typename T, typename ValidateItem>
@@ -106,6 +119,9 @@ FieldErrors ValidateRawExtension(const meta::RawExtension& value, bool stored, s
 FieldErrors ValidateBindingConditions(const std::vector<std::string>& conditions,
                                       const std::vector<std::string>& failure_conditions,
                                       const FieldPath& path);
+// 1.37: which of the node's calls a driver does not need.
+FieldErrors ValidateSkipNodeOperations(const std::vector<std::string>& operations,
+                                       const FieldPath& path);
 // "10.9.8.7/24" in canonical form.
 FieldErrors ValidateInterfaceAddress(const std::string& address, const FieldPath& path);
 

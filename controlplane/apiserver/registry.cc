@@ -388,7 +388,8 @@ ApiResult<api::Object> Registry::TrackFields(const api::Object& object, const st
                                              const RequestContext& context) const {
   const api::Kind& kind = object.kind();
   const api::KindVersion* version =
-      context.version.empty() ? &kind.versions.front() : api::FindVersion(kind, context.version);
+      context.version.empty() ? api::PreferredVersion(kind, options_.compatibility.level())
+                              : api::FindVersion(kind, context.version);
   ASSAY_CHECK(version != nullptr) << kind.kind << " has no version " << context.version;
   api::patch::WriteIdentity identity{
       .kind = &kind,

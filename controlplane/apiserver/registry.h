@@ -62,7 +62,7 @@ struct RequestContext {
   std::string user_agent;
   bool dry_run = false;
   api::json::FieldValidation field_validation = api::json::FieldValidation::kWarn;
-  // In which version of the kind managedFields are recorded; empty: the hub.
+  // In which version of the kind managedFields are recorded; empty: the preferred one.
   std::string version;
   // Filled: for Warning headers.
   std::vector<std::string> warnings;

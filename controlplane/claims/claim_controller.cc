@@ -15,6 +15,7 @@
 #include "api/client/work_queue.h"
 #include "api/core/types.h"
 #include "api/json/json.h"
+#include "api/registry.h"
 #include "api/resource/types.h"
 #include "api/scheduling/types.h"
 #include "controlplane/claims/generated_name.h"
@@ -61,10 +62,13 @@ struct Consumer {
 };
 
 template <typename T, typename Entry>
-Consumer ConsumerOf(const T& object, const Entry& entry) {
+Consumer ConsumerOf(const T& object, const Entry& entry, api::Level level) {
+  const api::Kind& kind = KindOf<T>();
   Consumer consumer;
-  consumer.owner.api_version = KindOf<T>().HubGvk().ApiVersion();
-  consumer.owner.kind = KindOf<T>().kind;
+  consumer.owner.api_version =
+      api::GroupVersionKind{kind.group, api::PreferredVersion(kind, level)->version, kind.kind}
+          .ApiVersion();
+  consumer.owner.kind = kind.kind;
   consumer.owner.name = object.metadata.name;
   consumer.owner.uid = object.metadata.uid;
   consumer.owner.controller = true;
@@ -127,6 +131,7 @@ std::vector<std::string> GroupKeys(const Pod& pod) {
 struct ClaimController::Impl {
   Impl(api::client::Client& client, const api::Compatibility& compatibility)
       : cluster(client),
+        level(compatibility.level()),
         admin_access(compatibility.Enabled("DRAAdminAccess")),
         prioritized_list(compatibility.Enabled("DRAPrioritizedList")),
         groups_enabled(compatibility.Enabled("DRAWorkloadResourceClaims")),
@@ -182,6 +187,7 @@ struct ClaimController::Impl {
   Task<Status> ReserveForRunningPod(PodRef pod, GroupRef group);
 
   AsyncClient cluster;
+  const api::Level level;
   const bool admin_access;
   const bool prioritized_list;
   const bool groups_enabled;
@@ -520,7 +526,7 @@ Task<Result<std::optional<std::string>>> ClaimController::Impl::EnsurePodClaim(
     // The group's claim is made for the group; the pod's status only points there.
     co_return FindGenerated(group->metadata.uid, entry.name);
   }
-  const Consumer consumer = ConsumerOf(*pod, entry);
+  const Consumer consumer = ConsumerOf(*pod, entry, level);
   const Result<std::string> claim = co_await FindOrCreate(consumer);
   ASSAY_CO_RETURN_IF_ERROR(claim.status());
   co_return std::optional<std::string>(*claim);
@@ -545,7 +551,7 @@ Task<Result<std::optional<std::string>>> ClaimController::Impl::EnsureGroupClaim
   if (!entry.resource_claim_template_name) {
     co_return nothing;
   }
-  const Consumer consumer = ConsumerOf(*group, entry);
+  const Consumer consumer = ConsumerOf(*group, entry, level);
   const Result<std::string> claim = co_await FindOrCreate(consumer);
   ASSAY_CO_RETURN_IF_ERROR(claim.status());
   co_return std::optional<std::string>(*claim);
