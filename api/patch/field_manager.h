@@ -3,10 +3,10 @@
 // Every write goes through here. An API server calls, in this order:
 //
 //   an apply:        Apply, then defaulting and validation::BeforeUpdate, then the store;
-//   any other write: the request's own change, validation::BeforeCreate or BeforeUpdate,
-//                    TrackUpdate, then the store;
+//   any other write: the request's own change and defaulting, TrackUpdate, then
+//                    validation::BeforeCreate or BeforeUpdate, then the store;
 //
-// and drops the write if nothing but times in managedFields changed (EqualButForTimes).
+// and drops the write if nothing but times in managedFields changed.
 // Documents are JSON objects in the version of the request.
 //
 // Source: structured-merge-diff/v6, merge/update.go; apimachinery, util/managedfields. The rules

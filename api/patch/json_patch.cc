@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "api/patch/patch.h"
 
@@ -14,78 +13,51 @@ namespace {
 
 using nlohmann::json;
 
-// "/a~1b/c" -> {"a/b", "c"}
-Result<std::vector<std::string>> ParsePointer(const std::string& pointer) {
-  std::vector<std::string> parts;
-  if (pointer.empty()) {
-    return parts;
+// "a~1b" -> "a/b"
+std::string Unescaped(std::string_view part) {
+  std::string key;
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const bool escape =
+        part[i] == '~' && i + 1 < part.size() && (part[i + 1] == '0' || part[i + 1] == '1');
+    key += escape ? (part[++i] == '0' ? '~' : '/') : part[i];
   }
-  if (pointer.front() != '/') {
-    return InvalidArgumentError("a JSON pointer must begin with '/': " + pointer);
-  }
-  std::string part;
-  for (std::size_t i = 1; i <= pointer.size(); ++i) {
-    if (i == pointer.size() || pointer[i] == '/') {
-      parts.push_back(std::exchange(part, {}));
-    } else if (pointer[i] == '~' && i + 1 < pointer.size() && pointer[i + 1] == '0') {
-      part += '~';
-      ++i;
-    } else if (pointer[i] == '~' && i + 1 < pointer.size() && pointer[i + 1] == '1') {
-      part += '/';
-      ++i;
-    } else {
-      part += pointer[i];
-    }
-  }
-  return parts;
+  return key;
 }
 
-Status MissingPath(std::string_view operation, const std::string& path) {
-  return FailedPreconditionError(std::string(operation) +
-                                 " operation does not apply: doc is "
-                                 "missing path: " +
-                                 path + ": missing value");
-}
-
-// The index that `text` names in an array of `size` items; "-" and `size` itself only where an item
-// may be added. Negative ones count from the end.
-std::optional<std::size_t> ParseIndex(const std::string& text, std::size_t size, bool may_append) {
-  if (text == "-") {
-    return may_append ? std::optional(size) : std::nullopt;
-  }
-  long index = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), index);
-  if (error != std::errc() || end != text.data() + text.size() || text == "-0") {
+// As strconv.Atoi: "+1" and "-0" are numbers.
+std::optional<long> Integer(std::string_view text) {
+  const bool plus = text.starts_with('+');
+  text.remove_prefix(plus ? 1 : 0);
+  long value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || (plus && text[0] == '-')) {
     return std::nullopt;
-  }
-  const auto limit = static_cast<long>(size) + (may_append ? 1 : 0);
-  if (index < 0) {
-    index += limit;
-  }
-  if (index < 0 || index >= limit) {
-    return std::nullopt;
-  }
-  return static_cast<std::size_t>(index);
-}
-
-json* Step(json& value, const std::string& part) {
-  if (value.is_object()) {
-    const auto found = value.find(part);
-    return found == value.end() ? nullptr : &*found;
-  }
-  if (value.is_array()) {
-    const std::optional<std::size_t> index = ParseIndex(part, value.size(), false);
-    return index.has_value() ? &value[*index] : nullptr;
-  }
-  return nullptr;
-}
-
-json* Walk(json& document, const std::vector<std::string>& parts, std::size_t count) {
-  json* value = &document;
-  for (std::size_t i = 0; value != nullptr && i < count; ++i) {
-    value = Step(*value, parts[i]);
   }
   return value;
+}
+
+// The index that `text` names in an array with `limit` places; negative ones count from the end.
+std::optional<std::size_t> IndexIn(std::string_view text, std::size_t limit) {
+  std::optional<long> index = Integer(text);
+  if (index.has_value() && *index < 0) {
+    *index += static_cast<long>(limit);
+  }
+  if (!index.has_value() || *index < 0 || *index >= static_cast<long>(limit)) {
+    return std::nullopt;
+  }
+  return static_cast<std::size_t>(*index);
+}
+
+// What a path leads to: a key of an object, which need not be there, or an index of an array.
+struct Place {
+  json* parent = nullptr;  // An object or array.
+  std::string key;
+};
+
+Status InvalidIndex(const std::string& operation, const std::string& path, const std::string& key) {
+  return FailedPreconditionError("error in " + operation + " for path: '" + path +
+                                 "': Unable to access invalid index: " + key +
+                                 ": invalid index referenced");
 }
 
 // One patch at work on one document.
@@ -108,109 +80,143 @@ class Patcher {
     if (!op.has_value() || !path.has_value()) {
       return FailedPreconditionError("an operation needs \"op\" and \"path\"");
     }
-    const auto value = operation.find("value");
-    const bool needs_value = *op == "add" || *op == "replace";
-    if (needs_value && value == operation.end()) {
-      return FailedPreconditionError(*op + " operation needs \"value\"");
-    }
+    // A value that is not there is null.
+    json value = operation.value("value", json());
     if (*op == "add") {
-      return Add(*path, *value);
+      return Add(*op, *path, std::move(value));
     }
     if (*op == "replace") {
-      return Replace(*path, *value);
+      return Replace(*path, std::move(value));
     }
     if (*op == "remove") {
-      return Remove(*path).status();
+      return Remove(*op, *path).status();
     }
     if (*op == "test") {
-      return Test(*path, value == operation.end() ? json() : *value);
+      return Test(*path, value);
     }
     if (*op == "move" || *op == "copy") {
       const std::optional<std::string> from = text("from");
       if (!from.has_value()) {
         return FailedPreconditionError(*op + " operation needs \"from\"");
       }
-      return *op == "move" ? Move(*from, *path) : Copy(*from, *path);
+      ASSAY_ASSIGN_OR_RETURN(value, *op == "move" ? Remove(*op, *from) : Get(*op, *from));
+      return Add(*op, *path, std::move(value));
     }
     return FailedPreconditionError("Unexpected kind: " + *op);
   }
 
  private:
-  Status Add(const std::string& path, json value) {
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ParsePointer(path));
-    if (parts.empty()) {
-      document_ = std::move(value);
-      return OkStatus();
-    }
-    json* parent = Walk(document_, parts, parts.size() - 1);
-    if (parent != nullptr && parent->is_object()) {
-      (*parent)[parts.back()] = std::move(value);
-      return OkStatus();
-    }
-    if (parent != nullptr && parent->is_array()) {
-      if (const auto index = ParseIndex(parts.back(), parent->size(), true)) {
-        parent->insert(parent->begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
-        return OkStatus();
+  // What is before the first slash does not count. kFailedPrecondition: there is no such object or
+  // array.
+  Result<Place> Find(const std::string& operation, const std::string& path) {
+    Place place{.parent = &document_, .key = {}};
+    std::size_t slash = path.find('/');
+    while (slash != std::string::npos && place.parent != nullptr) {
+      const std::size_t next = path.find('/', slash + 1);
+      place.key = Unescaped(std::string_view(path).substr(slash + 1, next - slash - 1));
+      slash = next;
+      if (slash != std::string::npos) {
+        place.parent = ChildOf(*place.parent, place.key);
       }
-      return FailedPreconditionError("error in add for path: '" + path +
-                                     "': Unable to access invalid index: " + parts.back() +
-                                     ": invalid index referenced");
     }
-    return FailedPreconditionError("add operation does not apply: doc is missing path: \"" + path +
-                                   "\": missing value");
+    if (path.find('/') == std::string::npos || place.parent == nullptr ||
+        !place.parent->is_structured()) {
+      return FailedPreconditionError(operation +
+                                     " operation does not apply: doc is missing path: \"" + path +
+                                     "\": missing value");
+    }
+    return place;
   }
 
-  Status Replace(const std::string& path, json value) {
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ParsePointer(path));
-    json* target = Walk(document_, parts, parts.size());
-    if (target == nullptr) {
-      return FailedPreconditionError(
-          "replace operation does not apply: doc is missing key: " + path + ": missing value");
+  static json* ChildOf(json& value, const std::string& key) {
+    if (value.is_object()) {
+      const auto found = value.find(key);
+      return found == value.end() ? nullptr : &*found;
     }
-    *target = std::move(value);
+    if (value.is_array()) {
+      const std::optional<std::size_t> index = IndexIn(key, value.size());
+      return index.has_value() ? &value[*index] : nullptr;
+    }
+    return nullptr;
+  }
+
+  // Null for a key that an object does not have.
+  Result<json> Get(const std::string& operation, const std::string& path) {
+    ASSAY_ASSIGN_OR_RETURN(const Place place, Find(operation, path));
+    if (const json* found = ChildOf(*place.parent, place.key)) {
+      return *found;
+    }
+    return place.parent->is_object() ? Result<json>(json())
+                                     : InvalidIndex(operation, path, place.key);
+  }
+
+  Status Add(const std::string& operation, const std::string& path, json value) {
+    ASSAY_ASSIGN_OR_RETURN(const Place place, Find(operation, path));
+    json& parent = *place.parent;
+    if (parent.is_object()) {
+      parent[place.key] = std::move(value);
+      return OkStatus();
+    }
+    const std::optional<std::size_t> index =
+        place.key == "-" ? std::optional(parent.size()) : IndexIn(place.key, parent.size() + 1);
+    if (!index.has_value()) {
+      return InvalidIndex(operation, path, place.key);
+    }
+    parent.insert(parent.begin() + static_cast<std::ptrdiff_t>(*index), std::move(value));
     return OkStatus();
   }
 
-  Result<json> Remove(const std::string& path) {
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ParsePointer(path));
-    json* target = parts.empty() ? nullptr : Walk(document_, parts, parts.size());
-    if (target == nullptr) {
-      return MissingPath("remove", "\"" + path + "\"");
+  Status Replace(const std::string& path, json value) {
+    if (path.empty()) {
+      if (!value.is_structured()) {
+        return FailedPreconditionError("replace operation value must be object or array");
+      }
+      document_ = std::move(value);
+      return OkStatus();
     }
-    json removed = std::move(*target);
-    json* parent = Walk(document_, parts, parts.size() - 1);
-    if (parent->is_object()) {
-      parent->erase(parts.back());
+    ASSAY_ASSIGN_OR_RETURN(const Place place, Find("replace", path));
+    if (place.parent->is_object()) {
+      (*place.parent)[place.key] = std::move(value);  // It need not have been there.
+      return OkStatus();
+    }
+    json* item = ChildOf(*place.parent, place.key);
+    if (item == nullptr) {
+      return FailedPreconditionError(
+          "replace operation does not apply: doc is missing key: " + path + ": missing value");
+    }
+    *item = std::move(value);
+    return OkStatus();
+  }
+
+  Result<json> Remove(const std::string& operation, const std::string& path) {
+    ASSAY_ASSIGN_OR_RETURN(const Place place, Find(operation, path));
+    json* found = ChildOf(*place.parent, place.key);
+    if (found == nullptr) {
+      return place.parent->is_array()
+                 ? InvalidIndex(operation, path, place.key)
+                 : FailedPreconditionError("error in " + operation + " for path: '" + path +
+                                           "': Unable to remove nonexistent key: " + place.key +
+                                           ": missing value");
+    }
+    json removed = std::move(*found);
+    if (place.parent->is_object()) {
+      place.parent->erase(place.key);
     } else {
-      parent->erase(*ParseIndex(parts.back(), parent->size(), false));
+      place.parent->erase(*IndexIn(place.key, place.parent->size()));
     }
     return removed;
   }
 
   Status Test(const std::string& path, const json& expected) {
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ParsePointer(path));
-    const json* actual = Walk(document_, parts, parts.size());
-    static const json kNull;
-    // What is absent equals null.
-    if ((actual == nullptr ? kNull : *actual) == expected) {
+    json actual = document_;
+    if (!path.empty()) {
+      ASSAY_ASSIGN_OR_RETURN(actual, Get("test", path));
+    }
+    // Numbers are compared as they are written: 1 is not 1.0.
+    if (actual.dump() == expected.dump()) {
       return OkStatus();
     }
     return FailedPreconditionError("testing value " + path + " failed: test failed");
-  }
-
-  Status Move(const std::string& from, const std::string& path) {
-    ASSAY_ASSIGN_OR_RETURN(json value, Remove(from));
-    return Add(path, std::move(value));
-  }
-
-  Status Copy(const std::string& from, const std::string& path) {
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> parts, ParsePointer(from));
-    const json* value = Walk(document_, parts, parts.size());
-    if (value == nullptr) {
-      return FailedPreconditionError(
-          "copy operation does not apply: doc is missing from path: " + from + ": missing value");
-    }
-    return Add(path, *value);
   }
 
   json document_;

@@ -21,8 +21,9 @@ namespace assay::api::patch {
 // How many operations one JSON patch may have (apiserver, endpoints/handlers/patch.go).
 inline constexpr int kMaxJsonPatchOperations = 10000;
 
-// RFC 6902, as evanphx/json-patch accepts it: negative array indexes count from the end, a missing
-// path fails, "test" of an absent path equals null.
+// RFC 6902, as evanphx/json-patch v4 takes it: negative array indexes count from the end, an absent
+// key of an object is null to "test" and "copy" and may be the target of "replace", a value that is
+// not given is null.
 Result<nlohmann::json> ApplyJsonPatch(const nlohmann::json& document, const nlohmann::json& patch);
 
 // RFC 7386.

@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/field_selector.h"
@@ -19,9 +19,9 @@
 #include "api/meta/time.h"
 #include "api/proto/proto.h"
 #include "api/registry.h"
+#include "api/testing/peer.h"
 #include "api/testing/random_message.h"
 #include "base/random.h"
-#include "base/temp_dir.h"
 
 namespace assay::api::testing {
 namespace {
@@ -223,35 +223,23 @@ int Run(const std::string& peer, std::uint64_t seed) {
   AskObjects(random, questions);
   AskValues(random, questions);
 
-  Result<TempDir> directory = TempDir::Create();
-  if (!directory.ok()) {
-    std::cerr << directory.status() << "\n";
-    return 2;
-  }
-  const std::string input = (directory->path() / "questions").string();
-  const std::string output = (directory->path() / "answers").string();
-  {
-    std::ofstream file(input);
-    for (const Question& question : questions) {
-      file << question.verb;
-      for (const std::string& argument : question.arguments) {
-        file << " " << Hex(argument);
-      }
-      file << "\n";
-    }
-  }
-  if (std::system(("'" + peer + "' < '" + input + "' > '" + output + "'").c_str()) != 0) {
-    std::cerr << peer << " failed\n";
-    return 2;
-  }
-  std::ifstream answers(output);
-  int differences = 0;
+  std::vector<std::string> lines;
   for (const Question& question : questions) {
-    std::string theirs;
-    if (!std::getline(answers, theirs)) {
-      std::cerr << peer << " answered too little\n";
-      return 2;
+    std::string line = question.verb;
+    for (const std::string& argument : question.arguments) {
+      line += " " + Hex(argument);
     }
+    lines.push_back(std::move(line));
+  }
+  const Result<std::vector<std::string>> answers = AskPeer(peer, lines);
+  if (!answers.ok()) {
+    std::cerr << answers.status() << "\n";
+    return 2;
+  }
+  int differences = 0;
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Question& question = questions[i];
+    const std::string& theirs = (*answers)[i];
     if (theirs != question.ours && ++differences <= 20) {
       std::cout << question.verb;
       for (const std::string& argument : question.arguments) {

@@ -1,8 +1,8 @@
 #!/bin/sh
-# peer_check.sh CHECK: builds tools/peers/api_types (Kubernetes' own code) and runs CHECK against it.
+# peer_check.sh PEER CHECK: builds tools/peers/PEER (Kubernetes' own code) and runs CHECK against it.
 # Exit 77, skipped: Go or its modules are not to be had.
 set -eu
-check=$1
+peer=$1 check=$2
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if ! command -v go >/dev/null 2>&1; then
   echo "skipped: Go is not installed"
@@ -10,9 +10,9 @@ if ! command -v go >/dev/null 2>&1; then
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if ! (cd "$root/tools/peers/api_types" && go build -o "$work/api_types" .) >"$work/log" 2>&1; then
+if ! (cd "$root/tools/peers/$peer" && GOWORK=off CGO_ENABLED=0 go build -o "$work/peer" .) >"$work/log" 2>&1; then
   cat "$work/log"
-  echo "skipped: tools/peers/api_types does not build (no Go modules to be had?)"
+  echo "skipped: tools/peers/$peer does not build (no Go modules to be had?)"
   exit 77
 fi
-"$check" "$work/api_types" "${ASSAY_SEED:-1}"
+"$check" "$work/peer" "${ASSAY_SEED:-1}"

@@ -1,7 +1,7 @@
 // Asks Kubernetes' own validation and registry strategies for the answers that
 // api/validation/testdata/rules.json expects, and prints every case where they differ.
 //
-//	go run . ../../../api/validation/testdata/rules.json
+//	go run . ../../../api/validation/testdata/rules.json   (validation_test.sh does it in CTest)
 //
 // `set` and `old` of a case are JSON pointers into the object of `bases`; see rules_test.cc.
 package main
