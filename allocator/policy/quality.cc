@@ -136,6 +136,7 @@ Blocks::Blocks(const QualityNode& node) : of_device_(node.devices.size()) {
     all[device] = device;
   }
   add_domain(all);
+  total_size_ = SizeOfAll(node, excluded, all);
 }
 
 void Blocks::AddBlock(std::vector<std::uint32_t> members, double weight, std::uint32_t* own) {

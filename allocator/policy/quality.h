@@ -84,6 +84,8 @@ class Blocks {
   explicit Blocks(const QualityNode& node);
 
   std::size_t size() const { return weights_.size(); }
+  // Of the node, in whole devices.
+  double total_size() const { return total_size_; }
   double weight(std::uint32_t block) const { return weights_[block]; }
   // Those that a claim with this device holds up.
   std::span<const std::uint32_t> Of(std::uint32_t device) const { return of_device_[device]; }
@@ -93,6 +95,7 @@ class Blocks {
  private:
   void AddBlock(std::vector<std::uint32_t> members, double weight, std::uint32_t* own);
 
+  double total_size_ = 0;
   std::vector<double> weights_;
   std::map<std::vector<std::uint32_t>, std::uint32_t> by_members_;
   std::vector<std::vector<std::uint32_t>> of_device_;

@@ -92,7 +92,7 @@ class Solver {
     double shared = 0;
     for (std::size_t r = request; r < problem_.requests.size(); ++r) {
       const std::size_t missing = problem_.requests[r].count - (r == request ? number : 0);
-      if (missing == 0) {
+      if (missing == 0 || problem_.requests[r].admin_access) {
         continue;
       }
       double least_shared = std::numeric_limits<double>::infinity();
@@ -162,7 +162,8 @@ class Solver {
 
   bool Fits(const Problem::Request& request, const Problem::Candidate& candidate) const {
     const Problem::Device& device = problem_.devices[candidate.device];
-    if (!device.available || (!device.shareable && chosen_[candidate.device] > 0)) {
+    if ((!device.available && !request.admin_access) ||
+        (!device.shareable && chosen_[candidate.device] > 0)) {
       return false;
     }
     for (std::size_t i = 0; i < candidate.share.size(); ++i) {
@@ -207,7 +208,8 @@ class Solver {
   void Take(std::size_t request, const Problem::Candidate& candidate) {
     const Problem::Device& device = problem_.devices[candidate.device];
     cost_.binding += device.has_binding_conditions ? 1 : 0;
-    cost_.stranded += Increase(candidate.device);
+    const bool holds = !problem_.requests[request].admin_access;
+    cost_.stranded += holds ? Increase(candidate.device) : 0;
     if (TakesCounters(candidate.device)) {
       for (const QualityDevice::Take& take : device.takes) {
         counters_[take.counter] -= take.amount;
@@ -215,7 +217,7 @@ class Solver {
     }
     ++chosen_[candidate.device];
     for (std::uint32_t block : blocks_.Of(candidate.device)) {
-      ++charged_[block];
+      charged_[block] += holds ? 1 : 0;
     }
     for (std::size_t i = 0; i < candidate.share.size(); ++i) {
       Amount& room = room_[candidate.device][i];
@@ -246,7 +248,7 @@ class Solver {
       room_[candidate.device][i] += candidate.share[i];
     }
     for (std::uint32_t block : blocks_.Of(candidate.device)) {
-      --charged_[block];
+      charged_[block] -= problem_.requests[request].admin_access ? 0 : 1;
     }
     --chosen_[candidate.device];
     if (TakesCounters(candidate.device)) {

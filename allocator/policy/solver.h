@@ -35,6 +35,7 @@ struct Problem {
     std::size_t count = 1;
     std::vector<Candidate> candidates;       // ascending by device, each once
     std::vector<std::uint32_t> constraints;  // that concern it
+    bool admin_access = false;               // takes what is in use too, and holds nothing up
   };
   struct Constraint {
     bool distinct = false;
