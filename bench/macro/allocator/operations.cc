@@ -9,37 +9,53 @@
 namespace assay::bench {
 namespace {
 
-using allocator::Snapshot;
+using allocator::Attempt;
 using api::resource::AllocationResult;
 using api::resource::ResourceClaim;
 
 using Allocated = std::optional<std::vector<AllocationResult>>;
 
-Result<Allocated> AllocateOn(const Snapshot& snapshot, const api::core::Node& node,
-                             const ResourceClaim& claim, Answers* answers) {
-  const ResourceClaim* const claims[] = {&claim};
-  Result<Allocated> allocated = snapshot.Allocate(claims, node);
-  if (!allocated.ok()) {
-    // Trouble of this node alone: it does not fit here.
-    return allocated.status().code() == StatusCode::kFailedPrecondition
-               ? Result<Allocated>(Allocated())
-               : allocated;
-  }
-  if (answers != nullptr && allocated->has_value()) {
-    answers->Add(node.metadata.name, (**allocated)[0]);
-  }
-  return allocated;
-}
+// A claim that is tried on one node after the other.
+class Tried {
+ public:
+  Tried(allocator::Inventory& inventory, const ResourceClaim& claim)
+      : claim_(&claim), attempt_(inventory.TakeSnapshot(), {&claim_, 1}) {}
 
-Result<Allocated> FirstFit(const Snapshot& snapshot, const World& world, const ResourceClaim& claim,
-                           Answers* answers) {
+  Result<bool> Fits(const api::core::Node& node) {
+    Result<bool> fits = attempt_.Fits(node);
+    // Trouble of this node alone: it does not fit here.
+    return !fits.ok() && fits.status().code() == StatusCode::kFailedPrecondition ? false : fits;
+  }
+
+  // On a node where it fits.
+  Result<AllocationResult> Allocate(const api::core::Node& node, Answers* answers) {
+    ASSAY_ASSIGN_OR_RETURN(Allocated allocated, attempt_.Allocate(node));
+    if (!allocated.has_value()) {
+      return InternalError("claim " + claim_->metadata.name + " fits on node " +
+                           node.metadata.name + ", but cannot be allocated");
+    }
+    if (answers != nullptr) {
+      answers->Add(node.metadata.name, (*allocated)[0]);
+    }
+    return std::move((*allocated)[0]);
+  }
+
+ private:
+  const ResourceClaim* claim_;
+  Attempt attempt_;
+};
+
+Result<std::optional<AllocationResult>> FirstFit(World& world, const ResourceClaim& claim,
+                                                 Answers* answers) {
+  Tried tried(world.inventory, claim);
   for (const api::core::Node& node : world.nodes) {
-    ASSAY_ASSIGN_OR_RETURN(Allocated allocated, AllocateOn(snapshot, node, claim, answers));
-    if (allocated.has_value()) {
-      return allocated;
+    ASSAY_ASSIGN_OR_RETURN(const bool fits, tried.Fits(node));
+    if (fits) {
+      ASSAY_ASSIGN_OR_RETURN(AllocationResult allocated, tried.Allocate(node, answers));
+      return std::optional(std::move(allocated));
     }
   }
-  return Allocated();
+  return std::optional<AllocationResult>();
 }
 
 // Base of those that ask the claims in turn.
@@ -57,17 +73,32 @@ class ClaimOperation : public Operation {
   World& world_;
 };
 
-class OneNode final : public ClaimOperation {
+class Check final : public Operation {
  public:
-  explicit OneNode(World& world)
-      : ClaimOperation(world), snapshot_(world.inventory.TakeSnapshot()) {}
+  explicit Check(World& world) : world_(world), tried_(world.inventory, world.claims[0]) {}
 
-  Status Run(std::size_t iteration, Answers* answers) override {
-    return AllocateOn(*snapshot_, world().nodes[0], claim(iteration), answers).status();
+  Status Run(std::size_t /*iteration*/, Answers* answers) override {
+    ASSAY_ASSIGN_OR_RETURN(const bool fits, tried_.Fits(world_.nodes[0]));
+    if (answers != nullptr && fits) {
+      return tried_.Allocate(world_.nodes[0], answers).status();
+    }
+    return OkStatus();
   }
 
  private:
-  std::shared_ptr<const Snapshot> snapshot_;
+  World& world_;
+  Tried tried_;
+};
+
+class OneNode final : public ClaimOperation {
+ public:
+  using ClaimOperation::ClaimOperation;
+
+  Status Run(std::size_t iteration, Answers* answers) override {
+    Tried tried(world().inventory, claim(iteration));
+    ASSAY_ASSIGN_OR_RETURN(const bool fits, tried.Fits(world().nodes[0]));
+    return fits ? tried.Allocate(world().nodes[0], answers).status() : OkStatus();
+  }
 };
 
 class FirstFitOperation final : public ClaimOperation {
@@ -75,8 +106,7 @@ class FirstFitOperation final : public ClaimOperation {
   using ClaimOperation::ClaimOperation;
 
   Status Run(std::size_t iteration, Answers* answers) override {
-    const std::shared_ptr<const Snapshot> snapshot = world().inventory.TakeSnapshot();
-    return FirstFit(*snapshot, world(), claim(iteration), answers).status();
+    return FirstFit(world(), claim(iteration), answers).status();
   }
 };
 
@@ -85,11 +115,18 @@ class AllNodes final : public ClaimOperation {
   using ClaimOperation::ClaimOperation;
 
   Status Run(std::size_t iteration, Answers* answers) override {
-    const std::shared_ptr<const Snapshot> snapshot = world().inventory.TakeSnapshot();
+    Tried tried(world().inventory, claim(iteration));
+    const api::core::Node* chosen = nullptr;
     for (const api::core::Node& node : world().nodes) {
-      ASSAY_RETURN_IF_ERROR(AllocateOn(*snapshot, node, claim(iteration), answers).status());
+      ASSAY_ASSIGN_OR_RETURN(const bool fits, tried.Fits(node));
+      if (fits && answers != nullptr) {
+        ASSAY_RETURN_IF_ERROR(tried.Allocate(node, answers).status());
+      }
+      if (fits && chosen == nullptr) {
+        chosen = &node;
+      }
     }
-    return OkStatus();
+    return chosen == nullptr ? OkStatus() : tried.Allocate(*chosen, nullptr).status();
   }
 };
 
@@ -116,7 +153,7 @@ class Upkeep final : public Operation {
 
   World& world_;
   ResourceClaim allocated_;
-  std::shared_ptr<const Snapshot> snapshot_;
+  std::shared_ptr<const allocator::Snapshot> snapshot_;
 };
 
 class Cycle final : public ClaimOperation {
@@ -130,16 +167,16 @@ class Cycle final : public ClaimOperation {
 
   Status Run(std::size_t iteration, Answers* answers) override {
     constexpr std::size_t kOpen = 100;
-    const std::shared_ptr<const Snapshot> snapshot = world().inventory.TakeSnapshot();
-    ASSAY_ASSIGN_OR_RETURN(Allocated allocated,
-                           FirstFit(*snapshot, world(), claim(iteration), answers));
-    if (allocated.has_value()) {
+    ASSAY_ASSIGN_OR_RETURN(std::optional<AllocationResult> allocated,
+                           FirstFit(world(), claim(iteration), answers));
+    const bool fits = allocated.has_value();
+    if (fits) {
       ResourceClaim& open = open_.emplace_back(claim(iteration));
       open.metadata.name += "-" + std::to_string(iteration);
-      open.status.allocation = std::move((*allocated)[0]);
+      open.status.allocation = *std::move(allocated);
       world().inventory.SetClaim(open);
     }
-    if (open_.size() > kOpen || (!allocated.has_value() && !open_.empty())) {
+    if (open_.size() > kOpen || (!fits && !open_.empty())) {
       CloseOldest();
     }
     return OkStatus();
@@ -156,13 +193,13 @@ class Cycle final : public ClaimOperation {
 };
 
 Result<std::unique_ptr<Operation>> MakeUpkeep(World& world) {
-  ASSAY_ASSIGN_OR_RETURN(Allocated allocated, FirstFit(*world.inventory.TakeSnapshot(), world,
-                                                       world.claims[0], nullptr));
+  ASSAY_ASSIGN_OR_RETURN(std::optional<AllocationResult> allocated,
+                         FirstFit(world, world.claims[0], nullptr));
   if (!allocated.has_value()) {
     return InvalidArgumentError("upkeep: claim " + world.claims[0].metadata.name + " fits nowhere");
   }
   ResourceClaim claim = world.claims[0];
-  claim.status.allocation = std::move((*allocated)[0]);
+  claim.status.allocation = *std::move(allocated);
   return std::unique_ptr<Operation>(std::make_unique<Upkeep>(world, std::move(claim)));
 }
 
@@ -198,7 +235,9 @@ Result<std::unique_ptr<Operation>> MakeOperation(std::string_view name, World& w
     return InvalidArgumentError("no nodes or no claims to allocate");
   }
   std::unique_ptr<Operation> made;
-  if (name == "one-node") {
+  if (name == "check") {
+    made = std::make_unique<Check>(world);
+  } else if (name == "one-node") {
     made = std::make_unique<OneNode>(world);
   } else if (name == "first-fit" || name == "heap") {
     made = std::make_unique<FirstFitOperation>(world);

@@ -1,9 +1,12 @@
 // Operations: what is timed. The peer programs (bench/peers/upstream-allocator) do the same with
 // theirs; "the state" is what they derive for each pod from the claims in use.
 //
-//   one-node   the claim is asked of the first node, against a state made beforehand
+//   check      one claim is asked of one node, again and again, against a state made beforehand
+//   one-node   the state as it is; the claim is allocated on the first node
 //   first-fit  the state as it is; then the nodes in order until one takes the claim
-//   all-nodes  the state as it is; then every node is asked, as the scheduler's filter does
+//   all-nodes  the state as it is; then every node is asked, as the scheduler's filter does, and
+//   the
+//              claim is allocated on the first that takes it (upstream's filter allocates on each)
 //   upkeep     an allocated claim comes, or goes again (in turn), and a state is made
 //   cycle      a state, first-fit, and the claim is in use from then on; the oldest of more than
 //   100

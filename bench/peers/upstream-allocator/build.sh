@@ -19,5 +19,5 @@ for version in 0.37 0.36; do
     echo "skipped: the modules of $modules cannot be downloaded"
     exit 77
   }
-  GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -trimpath -modfile="$modules" -o "$out/upstream-allocator-$version" .
+  GOWORK=off GOFLAGS=-mod=readonly go build -trimpath -modfile="$modules" -o "$out/upstream-allocator-$version" .
 done
