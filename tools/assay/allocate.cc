@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -7,233 +9,583 @@
 #include <utility>
 #include <vector>
 
-#include "allocator/allocator.h"
-#include "api/core/types.h"
+#include "allocator/planner/diagnosis.h"
+#include "allocator/planner/planner.h"
 #include "api/json/json.h"
-#include "api/registry.h"
-#include "api/resource/types.h"
-#include "base/file.h"
-#include "base/yaml/yaml.h"
+#include "tools/assay/cluster_files.h"
 #include "tools/assay/commands.h"
+#include "tools/assay/yaml_writer.h"
 
 namespace assay::tools {
 namespace {
 
+using allocator::Diagnosis;
+using allocator::Group;
+using allocator::Placement;
+using allocator::Planner;
 using api::core::Node;
-using api::resource::AllocationResult;
-using api::resource::DeviceClass;
 using api::resource::ResourceClaim;
-using api::resource::ResourceSlice;
+using nlohmann::ordered_json;
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kFilesHelp = R"help(
+The files hold ResourceSlices, DeviceClasses, ResourceClaims and Nodes as `kubectl get -o yaml`
+writes them: YAML or JSON, Lists, several documents; a directory; - is standard input. Other kinds
+are left out. Without Nodes, those that slices name are taken. Claims that are allocated already
+keep their devices; claims of one owner (a pod) go to one node.)help";
+
+constexpr const char* kAllocateHelp = R"help(
 Examples:
-  assay allocate slices.yaml classes.yaml claims.yaml
-  kubectl get resourceslices,deviceclasses -o yaml > cluster.yaml
-  assay allocate cluster.yaml my-claim.yaml --node gpu-7 --output json
+  kubectl get resourceslices,deviceclasses,resourceclaims,nodes -A -o yaml > cluster.yaml
+  assay allocate -f cluster.yaml -f my-claims.yaml
+  kubectl get resourceslices,deviceclasses -o yaml | assay allocate -f - -f my-claims.yaml --explain
+  assay allocate -f cluster.yaml -f my-claims.yaml --policy best-fit -o yaml > allocated.yaml
 
-The files hold ResourceSlices, DeviceClasses, ResourceClaims and Nodes of resource.k8s.io/v1 and v1,
-as YAML or JSON, also in Lists. Claims that are allocated already keep their devices; the others are
-allocated in the order of the files, each on its own, on the first node where it fits.
+Policies:
+  first-fit  the devices that Kubernetes takes, on the first node where a claim fits
+  best-fit   the node and the devices that strand the least for claims to come
+  batch      all claims together, or none)help";
 
-Exit codes: 0 every claim fits, 1 some do not (and why), 2 wrong use or files.)help";
+constexpr const char* kAllocateExit = R"help(
+Exit codes: 0 every claim fits, 1 some do not, 2 wrong use or files.)help";
+
+constexpr const char* kExplainHelp = R"help(
+Examples:
+  assay explain -f cluster.yaml -f my-claims.yaml
+  assay explain -f cluster.yaml --claim default/training -o json
+
+Each claim that is not allocated is looked at alone: why it fits on no node, by how many devices;
+which claims are in its way; and the changes, each one enough, after which it would fit.)help";
+
+constexpr const char* kWhatIfHelp = R"help(
+Examples:
+  assay what-if -f cluster.yaml -f backlog.yaml
+
+Places what fits of the claims that are not allocated, by best fit, and shows what is left over,
+what stays free on each node, and what would serve more claims: one more node of a kind that there
+is, or devices without a taint.)help";
 
 struct Options {
   std::vector<std::string> files;
+  std::vector<std::string> more_files;  // without -f
   std::string node;
-  std::string output = "text";
+  std::string policy = "first-fit";
+  std::string output = "table";
+  std::string claim;
+  bool explain = false;
 };
 
-struct Objects {
-  std::vector<ResourceSlice> slices;
-  std::vector<DeviceClass> classes;
-  std::vector<ResourceClaim> claims;
-  std::vector<Node> nodes;
+// The claims of the files, and a planner that knows everything else.
+struct Question {
+  ClusterFiles files;
+  std::unique_ptr<Planner> planner;
+  std::vector<ResourceClaim*> pending;              // in `files`
+  std::vector<std::vector<ResourceClaim*>> groups;  // of these: which go to one node
 };
 
-Status AddObject(const yaml::Node& document, Objects& objects) {
-  const std::string text = yaml::ToJson(document);
-  const auto at = [&](const Status& status) {
-    return InvalidArgumentError(document.file() + ":" + std::to_string(document.line()) + ": " +
-                                status.message());
-  };
-  Result<api::json::TypeMeta> type = api::json::PeekTypeMeta(text);
-  if (!type.ok()) {
-    return at(type.status());
+std::string NameOf(const ResourceClaim& claim) {
+  return claim.metadata.namespace_ + "/" + claim.metadata.name;
+}
+
+// What claims have to share a node with: their pod.
+std::string OwnerOf(const ResourceClaim& claim) {
+  for (const auto& owner : claim.metadata.owner_references) {
+    if (owner.kind == "Pod") {
+      return claim.metadata.namespace_ + "/" + owner.name + "/" + owner.uid;
+    }
   }
-  if (type->kind.ends_with("List") || type->kind == "List") {
-    if (const yaml::Node* items = document.Find("items"); items != nullptr) {
-      for (const yaml::Node& item : items->items()) {
-        ASSAY_RETURN_IF_ERROR(AddObject(item, objects));
+  return "";
+}
+
+Result<std::unique_ptr<Question>> Ask(const Options& options) {
+  std::vector<std::string> files = options.files;
+  files.insert(files.end(), options.more_files.begin(), options.more_files.end());
+  if (files.empty()) {
+    return InvalidArgumentError("no files; give some with -f");
+  }
+  const api::Compatibility compatibility;
+  auto question = std::make_unique<Question>();
+  ASSAY_ASSIGN_OR_RETURN(question->files, ReadClusterFiles(files, compatibility));
+  question->planner = std::make_unique<Planner>(
+      allocator::PlannerOptions{.features = allocator::Features::FromCompatibility(compatibility)});
+  Planner& planner = *question->planner;
+  for (const Node& node : question->files.nodes) {
+    if (options.node.empty() || node.metadata.name == options.node) {
+      planner.SetNode(node);
+    }
+  }
+  if (planner.nodes().empty()) {
+    return InvalidArgumentError("there is no node " + options.node);
+  }
+  for (const auto& slice : question->files.slices) {
+    planner.SetSlice(slice);
+  }
+  for (const auto& device_class : question->files.classes) {
+    planner.SetClass(device_class);
+  }
+  std::map<std::string, std::size_t> groups;
+  for (ResourceClaim& claim : question->files.claims) {
+    planner.SetClaim(claim);
+    if (claim.status.allocation.has_value() ||
+        (!options.claim.empty() && options.claim != NameOf(claim))) {
+      continue;
+    }
+    question->pending.push_back(&claim);
+    const std::string owner = OwnerOf(claim);
+    const auto [group, added] =
+        groups.emplace(owner.empty() ? NameOf(claim) : "pod " + owner, question->groups.size());
+    if (added) {
+      question->groups.emplace_back();
+    }
+    question->groups[group->second].push_back(&claim);
+  }
+  if (question->pending.empty()) {
+    return InvalidArgumentError(options.claim.empty()
+                                    ? "the files hold no ResourceClaim that is not allocated"
+                                    : "the files hold no ResourceClaim " + options.claim +
+                                          " that is not allocated");
+  }
+  for (const std::string& note : question->files.notes) {
+    std::cerr << "note: " << note << "\n";
+  }
+  return question;
+}
+
+Group GroupOf(const std::vector<ResourceClaim*>& claims) { return {claims.begin(), claims.end()}; }
+
+// Tables as kubectl prints them: columns as wide as needed, three blanks between.
+void PrintTable(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += row[i];
+      if (i + 1 < row.size()) {
+        line.append(widths[i] - row[i].size() + 3, ' ');
+      }
+    }
+    std::cout << line << "\n";
+  }
+}
+
+// ---- explanations ----
+
+void Indent(const std::string& text) {
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t end = std::min(text.find('\n', from), text.size());
+    std::cout << "  " << text.substr(from, end - from) << "\n";
+    from = end + 1;
+  }
+}
+
+ordered_json ToJson(const allocator::RequestExplanation& request) {
+  ordered_json causes = ordered_json::array();
+  for (const allocator::Cause& cause : request.causes) {
+    ordered_json entry = {{"cause", allocator::CauseId(cause.kind)}};
+    if (!cause.detail.empty()) {
+      entry["detail"] = cause.detail;
+    }
+    if (cause.devices > 0) {
+      entry["devices"] = cause.devices;
+    }
+    causes.push_back(std::move(entry));
+  }
+  ordered_json json = {{"claim", request.claim},
+                       {"request", request.request},
+                       {"deviceClass", request.device_class},
+                       {"devices", request.devices},
+                       {"usable", request.usable},
+                       {"causes", std::move(causes)}};
+  if (request.wanted > 0) {
+    json["wanted"] = request.wanted;
+  } else {
+    json["wanted"] = "All";
+  }
+  return json;
+}
+
+ordered_json ToJson(const Diagnosis& diagnosis) {
+  ordered_json json = {{"fits", diagnosis.fits}};
+  if (!diagnosis.error.empty()) {
+    json["error"] = diagnosis.error;
+    return json;
+  }
+  if (diagnosis.fits) {
+    json["node"] = diagnosis.node;
+    return json;
+  }
+  json["nodes"] = ordered_json::array();
+  for (const allocator::NodeExplanation& entry : diagnosis.nodes) {
+    ordered_json node = {{"nodes", entry.nodes}};
+    if (!entry.explanation.error.empty()) {
+      node["error"] = entry.explanation.error;
+    }
+    node["requests"] = ordered_json::array();
+    for (const auto& request : entry.explanation.requests) {
+      node["requests"].push_back(ToJson(request));
+    }
+    json["nodes"].push_back(std::move(node));
+  }
+  json["inTheWay"] = diagnosis.in_the_way;
+  json["changes"] = ordered_json::array();
+  for (const allocator::Change& change : diagnosis.changes) {
+    ordered_json entry = {{"change", allocator::ChangeName(change.kind)},
+                          {"text", change.text},
+                          {"node", change.node}};
+    if (!change.claims.empty()) {
+      entry["claims"] = change.claims;
+    }
+    json["changes"].push_back(std::move(entry));
+  }
+  return json;
+}
+
+// ---- allocate ----
+
+struct Answer {
+  std::optional<Placement> placement;
+  std::string error;
+  std::optional<Diagnosis> diagnosis;
+};
+
+class Allocation {
+ public:
+  Allocation(const Options& options, Question& question)
+      : options_(options), question_(question), answers_(question.groups.size()) {}
+
+  Result<int> Run() {
+    if (options_.policy == "batch") {
+      ASSAY_RETURN_IF_ERROR(PlaceTogether());
+    } else {
+      ASSAY_RETURN_IF_ERROR(PlaceOneByOne());
+    }
+    if (options_.output == "table") {
+      PrintAsTable();
+    } else if (options_.output == "json") {
+      PrintAsJson();
+    } else {
+      PrintClaims();
+    }
+    return std::ranges::all_of(answers_, [](const Answer& a) { return a.placement.has_value(); })
+               ? 0
+               : 1;
+  }
+
+ private:
+  void Take(std::size_t number, Placement placement) {
+    const auto& claims = question_.groups[number];
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+      claims[i]->status.allocation = placement.allocations[i];
+      question_.planner->SetClaim(*claims[i]);
+    }
+    answers_[number].placement = std::move(placement);
+  }
+
+  Status Explain(std::size_t number) {
+    if (options_.explain) {
+      ASSAY_ASSIGN_OR_RETURN(
+          answers_[number].diagnosis,
+          allocator::Diagnose(*question_.planner, GroupOf(question_.groups[number])));
+    }
+    return OkStatus();
+  }
+
+  Status PlaceOneByOne() {
+    const auto policy =
+        options_.policy == "best-fit" ? allocator::Policy::kBestFit : allocator::Policy::kFirstFit;
+    for (std::size_t i = 0; i < question_.groups.size(); ++i) {
+      auto placement = question_.planner->Place(GroupOf(question_.groups[i]), policy);
+      if (!placement.ok()) {
+        answers_[i].error = placement.status().message();
+      } else if (placement->has_value()) {
+        Take(i, **std::move(placement));
+      } else {
+        ASSAY_RETURN_IF_ERROR(Explain(i));
       }
     }
     return OkStatus();
   }
-  const api::Kind* kind = api::FindByApiVersion(type->api_version, type->kind);
-  if (kind == nullptr || kind->HubGvk().ApiVersion() != type->api_version) {
-    return at(
-        InvalidArgumentError("expected ResourceSlice, DeviceClass or ResourceClaim of "
-                             "resource.k8s.io/v1, or Node of v1; found '" +
-                             type->api_version + "' '" + type->kind + "'"));
-  }
-  // kubectl's own output has fields of the server, all of them known.
-  Result<api::json::Decoded> decoded = api::json::Decode(*kind, text, {});
-  if (!decoded.ok()) {
-    return at(decoded.status());
-  }
-  const api::Object& object = decoded->object;
-  if (object.Is<ResourceSlice>()) {
-    objects.slices.push_back(object.As<ResourceSlice>());
-  } else if (object.Is<DeviceClass>()) {
-    objects.classes.push_back(object.As<DeviceClass>());
-  } else if (object.Is<ResourceClaim>()) {
-    objects.claims.push_back(object.As<ResourceClaim>());
-  } else if (object.Is<Node>()) {
-    objects.nodes.push_back(object.As<Node>());
-  }
-  return OkStatus();
-}
 
-Result<Objects> ReadObjects(const std::vector<std::string>& files) {
-  Objects objects;
-  for (const std::string& file : files) {
-    ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<yaml::Node> documents,
-                           yaml::ParseDocuments(text, file));
-    for (const yaml::Node& document : documents) {
-      ASSAY_RETURN_IF_ERROR(AddObject(document, objects));
+  Status PlaceTogether() {
+    std::vector<Group> groups;
+    for (const auto& claims : question_.groups) {
+      groups.push_back(GroupOf(claims));
+    }
+    ASSAY_ASSIGN_OR_RETURN(allocator::BatchPlacement batch, question_.planner->PlaceAll(groups));
+    if (batch.placements.has_value()) {
+      for (std::size_t i = 0; i < groups.size(); ++i) {
+        Take(i, std::move((*batch.placements)[i]));
+      }
+      return OkStatus();
+    }
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      const bool left = std::ranges::count(batch.unplaced, i) > 0;
+      answers_[i].error =
+          std::string("not all fit together") +
+          (left ? (batch.proven ? "" : "; gave up after " + std::to_string(batch.steps) + " steps")
+                : "; without " + std::to_string(batch.unplaced.size()) + " others it would");
+      if (left) {
+        ASSAY_RETURN_IF_ERROR(Explain(i));
+      }
+    }
+    return OkStatus();
+  }
+
+  void PrintAsTable() const {
+    std::vector<std::vector<std::string>> rows = {{"CLAIM", "NODE", "REQUEST", "DEVICE"}};
+    for (std::size_t g = 0; g < answers_.size(); ++g) {
+      const auto& claims = question_.groups[g];
+      for (std::size_t i = 0; i < claims.size(); ++i) {
+        if (!answers_[g].placement.has_value()) {
+          rows.push_back({NameOf(*claims[i]), "<none>"});
+          continue;
+        }
+        std::string name = NameOf(*claims[i]);
+        std::string node = answers_[g].placement->node;
+        for (const auto& result : claims[i]->status.allocation->devices.results) {
+          rows.push_back({std::exchange(name, ""), std::exchange(node, ""), result.request,
+                          result.driver + "/" + result.pool + "/" + result.device});
+        }
+      }
+    }
+    PrintTable(rows);
+    bool hint = false;
+    for (std::size_t g = 0; g < answers_.size(); ++g) {
+      const Answer& answer = answers_[g];
+      if (!answer.error.empty() || answer.diagnosis.has_value()) {
+        std::cout << "\n"
+                  << NameOf(*question_.groups[g].front()) << ": "
+                  << (answer.error.empty() ? "does not fit" : answer.error) << "\n";
+      }
+      if (answer.diagnosis.has_value()) {
+        Indent(answer.diagnosis->ToString());
+      }
+      hint = hint || (!answer.placement.has_value() && answer.error.empty() && !options_.explain);
+    }
+    if (hint) {
+      std::cerr << "note: --explain tells why claims do not fit\n";
     }
   }
-  return objects;
-}
 
-// The nodes to try: those of the files, else those that slices name; only `only` where it is given.
-std::vector<Node> NodesToTry(const Objects& objects, const std::string& only) {
-  std::vector<Node> nodes = objects.nodes;
-  const auto has = [&](const std::string& name) {
-    return std::ranges::any_of(nodes, [&](const Node& node) { return node.metadata.name == name; });
-  };
-  const auto add = [&](const std::string& name) {
-    if (!name.empty() && !has(name)) {
-      nodes.emplace_back().metadata.name = name;
+  void PrintAsJson() const {
+    ordered_json all = ordered_json::array();
+    for (std::size_t g = 0; g < answers_.size(); ++g) {
+      const Answer& answer = answers_[g];
+      for (const ResourceClaim* claim : question_.groups[g]) {
+        ordered_json entry = {{"claim", NameOf(*claim)}, {"fits", answer.placement.has_value()}};
+        if (answer.placement.has_value()) {
+          entry["node"] = answer.placement->node;
+          entry["allocation"] = ordered_json::parse(api::json::EncodeAs(*claim->status.allocation));
+          if (options_.policy != "first-fit") {
+            entry["stranded"] = answer.placement->cost.stranded;
+            entry["gapToBound"] = answer.placement->gap();
+          }
+        }
+        if (!answer.error.empty()) {
+          entry["error"] = answer.error;
+        }
+        if (answer.diagnosis.has_value()) {
+          entry["explanation"] = ToJson(*answer.diagnosis);
+        }
+        all.push_back(std::move(entry));
+      }
     }
-  };
-  for (const ResourceSlice& slice : objects.slices) {
-    add(slice.spec.node_name.value_or(""));
+    std::cout << all.dump(2) << "\n";
   }
-  add(only);
-  if (nodes.empty()) {
-    add("node");
-  }
-  if (!only.empty()) {
-    std::erase_if(nodes, [&](const Node& node) { return node.metadata.name != only; });
-  }
-  return nodes;
-}
 
-struct Answer {
-  std::string node;
-  std::optional<AllocationResult> allocation;
-  std::string why;  // Where it does not fit.
+  // Those that fit, in the order of the files.
+  void PrintClaims() const {
+    ordered_json items = ordered_json::array();
+    for (const ResourceClaim* claim : question_.pending) {
+      if (claim->status.allocation.has_value()) {
+        ordered_json item = {{"apiVersion", "resource.k8s.io/v1"}, {"kind", "ResourceClaim"}};
+        item.update(ordered_json::parse(api::json::EncodeAs(*claim)));
+        items.push_back(std::move(item));
+      } else {
+        std::cerr << "note: " << NameOf(*claim) << " does not fit\n";
+      }
+    }
+    WriteYaml({{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}}, std::cout);
+  }
+
+  const Options& options_;
+  Question& question_;
+  std::vector<Answer> answers_;  // by group
 };
 
-Result<Answer> AllocateOne(const allocator::Snapshot& snapshot, const ResourceClaim& claim,
-                           const std::vector<Node>& nodes) {
-  Answer answer;
-  const ResourceClaim* const claims[] = {&claim};
-  for (const Node& node : nodes) {
-    auto allocated = snapshot.Allocate(claims, node);
-    if (!allocated.ok() && allocated.status().code() == StatusCode::kInvalidArgument) {
-      return allocated.status();
-    }
-    if (allocated.ok() && allocated->has_value()) {
-      answer.node = node.metadata.name;
-      answer.allocation = (*allocated)->front();
-      return answer;
-    }
-    answer.why += "  on " + node.metadata.name + ": " +
-                  (allocated.ok() ? snapshot.Explain(claims, node).ToString()
-                                  : allocated.status().message()) +
-                  "\n";
-  }
-  return answer;
-}
-
-void PrintText(const std::string& name, const Answer& answer) {
-  if (!answer.allocation) {
-    std::cout << name << ": does not fit\n" << answer.why;
-    return;
-  }
-  std::cout << name << ": on " << answer.node << "\n";
-  for (const auto& result : answer.allocation->devices.results) {
-    std::cout << "  " << result.request << ": " << result.driver << "/" << result.pool << "/"
-              << result.device << "\n";
-  }
-}
-
 Result<int> Allocate(const Options& options) {
-  ASSAY_ASSIGN_OR_RETURN(Objects objects, ReadObjects(options.files));
-  if (objects.claims.empty()) {
-    return InvalidArgumentError("the files hold no ResourceClaim");
-  }
-  allocator::Inventory inventory;
-  for (const ResourceSlice& slice : objects.slices) {
-    inventory.SetSlice(slice);
-  }
-  for (const DeviceClass& device_class : objects.classes) {
-    inventory.SetClass(device_class);
-  }
-  for (const ResourceClaim& claim : objects.claims) {
-    inventory.SetClaim(claim);
-  }
-  const std::vector<Node> nodes = NodesToTry(objects, options.node);
-  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
+  return Allocation(options, *question).Run();
+}
+
+// ---- explain ----
+
+Result<int> Explain(const Options& options) {
+  ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
+  ordered_json all = ordered_json::array();
   bool all_fit = true;
-  for (ResourceClaim& claim : objects.claims) {
-    if (claim.status.allocation) {
-      continue;
+  for (const auto& claims : question->groups) {
+    ASSAY_ASSIGN_OR_RETURN(const Diagnosis diagnosis,
+                           allocator::Diagnose(*question->planner, GroupOf(claims)));
+    all_fit = all_fit && diagnosis.fits;
+    std::string names;
+    for (const ResourceClaim* claim : claims) {
+      names += (names.empty() ? "" : ", ") + NameOf(*claim);
     }
-    const std::string name =
-        (claim.metadata.namespace_.empty() ? std::string("default") : claim.metadata.namespace_) +
-        "/" + claim.metadata.name;
-    Result<Answer> answer = AllocateOne(*inventory.TakeSnapshot(), claim, nodes);
-    if (!answer.ok()) {
-      return answer.status().WithContext(name);
-    }
-    all_fit = all_fit && answer->allocation.has_value();
     if (options.output == "json") {
-      nlohmann::ordered_json entry = {{"claim", name}, {"fits", answer->allocation.has_value()}};
-      if (answer->allocation) {
-        entry["node"] = answer->node;
-        entry["allocation"] =
-            nlohmann::ordered_json::parse(api::json::EncodeAs(*answer->allocation));
-      } else {
-        entry["why"] = answer->why;
+      ordered_json entry = {{"claims", ordered_json::array()}};
+      for (const ResourceClaim* claim : claims) {
+        entry["claims"].push_back(NameOf(*claim));
       }
-      json.push_back(std::move(entry));
+      entry.update(ToJson(diagnosis));
+      all.push_back(std::move(entry));
     } else {
-      PrintText(name, *answer);
+      std::cout << names << (diagnosis.fits ? ": " : ": does not fit\n");
+      if (diagnosis.fits) {
+        std::cout << diagnosis.ToString();
+      } else {
+        Indent(diagnosis.ToString());
+      }
     }
-    claim.status.allocation = answer->allocation;
-    inventory.SetClaim(claim);
   }
   if (options.output == "json") {
-    std::cout << json.dump(2) << "\n";
+    std::cout << all.dump(2) << "\n";
   }
   return all_fit ? 0 : 1;
+}
+
+// ---- what-if ----
+
+std::string Rounded(double value) {
+  std::string text = std::to_string(value);
+  return text.substr(0, text.find('.') + 3);
+}
+
+void PrintForecast(const allocator::Forecast& forecast, const Question& question) {
+  std::size_t claims_placed = 0;
+  std::string left;
+  for (std::size_t i = 0; i < question.groups.size(); ++i) {
+    for (const ResourceClaim* claim : question.groups[i]) {
+      if (forecast.placements[i].has_value()) {
+        ++claims_placed;
+      } else {
+        left += "  " + NameOf(*claim) +
+                (forecast.errors[i].empty() ? "" : ": " + forecast.errors[i]) + "\n";
+      }
+    }
+  }
+  std::cout << claims_placed << " of " << question.pending.size() << " claims fit";
+  std::cout << (left.empty() ? "\n" : "; left over:\n" + left) << "\n";
+  std::vector<std::vector<std::string>> rows = {{"NODE", "DEVICES", "IN USE", "FREE"}};
+  for (const allocator::NodeState& node : forecast.nodes) {
+    rows.push_back(
+        {node.node, Rounded(node.size), Rounded(node.used), Rounded(node.size - node.used)});
+  }
+  PrintTable(rows);
+  if (!left.empty()) {
+    std::cout << "\nfree in all: " << Rounded(forecast.free) << "\n";
+  }
+  for (const allocator::Remedy& remedy : forecast.remedies) {
+    std::cout << remedy.text << ": " << remedy.fits << " more would fit\n";
+  }
+  if (!left.empty() && forecast.remedies.empty()) {
+    std::cout << "neither one more node of any kind nor a taint less would serve more\n";
+  }
+}
+
+ordered_json ToJson(const allocator::Forecast& forecast, const Question& question) {
+  ordered_json json = {{"claims", ordered_json::array()},
+                       {"nodes", ordered_json::array()},
+                       {"free", forecast.free},
+                       {"remedies", ordered_json::array()}};
+  for (std::size_t i = 0; i < question.groups.size(); ++i) {
+    for (const ResourceClaim* claim : question.groups[i]) {
+      ordered_json entry = {{"claim", NameOf(*claim)},
+                            {"fits", forecast.placements[i].has_value()}};
+      if (forecast.placements[i].has_value()) {
+        entry["node"] = forecast.placements[i]->node;
+      }
+      if (!forecast.errors[i].empty()) {
+        entry["error"] = forecast.errors[i];
+      }
+      json["claims"].push_back(std::move(entry));
+    }
+  }
+  for (const allocator::NodeState& node : forecast.nodes) {
+    json["nodes"].push_back({{"node", node.node},
+                             {"devices", node.size},
+                             {"inUse", node.used},
+                             {"stranded", node.stranded}});
+  }
+  for (const allocator::Remedy& remedy : forecast.remedies) {
+    json["remedies"].push_back({{"text", remedy.text}, {"wouldFit", remedy.fits}});
+  }
+  return json;
+}
+
+Result<int> ForeseeBacklog(const Options& options) {
+  ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
+  std::vector<Group> groups;
+  for (const auto& claims : question->groups) {
+    groups.push_back(GroupOf(claims));
+  }
+  ASSAY_ASSIGN_OR_RETURN(const allocator::Forecast forecast,
+                         allocator::WhatIf(*question->planner, groups));
+  if (options.output == "json") {
+    std::cout << ToJson(forecast, *question).dump(2) << "\n";
+  } else {
+    PrintForecast(forecast, *question);
+  }
+  return std::ranges::all_of(forecast.placements, [](const auto& p) { return p.has_value(); }) ? 0
+                                                                                               : 1;
+}
+
+CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description,
+                     const std::string& help, const std::vector<std::string>& outputs,
+                     Options& options) {
+  CLI::App* command = app.add_subcommand(name, description);
+  command->footer(help + "\n" + kFilesHelp + "\n" + kAllocateExit);
+  command->add_option("-f,--filename", options.files, "A file, a directory, or - (may be repeated)")
+      ->allow_extra_args(false);
+  command->add_option("file", options.more_files, "The same without -f");
+  command->add_option("--node", options.node, "Look at this node only");
+  command->add_option("-o,--output", options.output, "How to print")
+      ->check(CLI::IsMember(outputs))
+      ->capture_default_str();
+  return command;
 }
 
 }  // namespace
 
 Command AddAllocate(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("allocate", "Allocate claims from files");
-  command->footer(kFooter);
-  command->add_option("file", options->files, "Manifests")->required();
-  command->add_option("--node", options->node, "Try only this node");
-  command->add_option("--output", options->output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}))
+  CLI::App* command = AddCommand(app, "allocate", "Allocate claims from files", kAllocateHelp,
+                                 {"table", "json", "yaml"}, *options);
+  command->add_option("--policy", options->policy, "Which devices to take")
+      ->check(CLI::IsMember({"first-fit", "best-fit", "batch"}))
       ->capture_default_str();
+  command->add_flag("--explain", options->explain, "Tell why claims do not fit");
   return [options] { return Allocate(*options); };
+}
+
+Command AddExplain(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = AddCommand(app, "explain", "Tell why claims from files do not fit",
+                                 kExplainHelp, {"table", "json"}, *options);
+  command->add_option("--claim", options->claim, "Only this one: namespace/name");
+  return [options] { return Explain(*options); };
+}
+
+Command AddWhatIf(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  AddCommand(app, "what-if", "What of a backlog of claims would fit, and what would help",
+             kWhatIfHelp, {"table", "json"}, *options);
+  return [options] { return ForeseeBacklog(*options); };
 }
 
 }  // namespace assay::tools

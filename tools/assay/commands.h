@@ -23,6 +23,8 @@ Command AddCertify(CLI::App& app);
 Command AddRules(CLI::App& app);
 Command AddLab(CLI::App& app);
 Command AddAllocate(CLI::App& app);
+Command AddExplain(CLI::App& app);
+Command AddWhatIf(CLI::App& app);
 Command AddCompletion(CLI::App& app);
 
 // The directory of the running program.

@@ -17,7 +17,7 @@ constexpr char kBash[] = R"bash(_assay() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      certify|rules|lab|allocate|completion|version) command=$word; break ;;
+      certify|rules|lab|allocate|explain|what-if|completion|version) command=$word; break ;;
     esac
   done
   case $command:$previous in
@@ -25,12 +25,18 @@ constexpr char kBash[] = R"bash(_assay() {
     certify:--out|lab:--kubeconfig) COMPREPLY=($(compgen -f -- "$current")) ;;
     certify:--filter) COMPREPLY=($(compgen -W "$(assay certify --list 2>/dev/null | cut -d' ' -f1)" -- "$current")) ;;
     rules:--area) COMPREPLY=($(compgen -W "REG ROLL PREP UNPR CKPT CDI SLICE RBAC HLTH TAINT BIND ADMIN STAT META CONF SHAR LIFE" -- "$current")) ;;
-    rules:--output|allocate:--output) COMPREPLY=($(compgen -W "text json" -- "$current")) ;;
-    :*) COMPREPLY=($(compgen -W "certify rules lab allocate completion version --help --version" -- "$current")) ;;
+    rules:--output) COMPREPLY=($(compgen -W "text json" -- "$current")) ;;
+    allocate:--output|allocate:-o) COMPREPLY=($(compgen -W "table json yaml" -- "$current")) ;;
+    explain:--output|explain:-o|what-if:--output|what-if:-o) COMPREPLY=($(compgen -W "table json" -- "$current")) ;;
+    allocate:--policy) COMPREPLY=($(compgen -W "first-fit best-fit batch" -- "$current")) ;;
+    allocate:-f|explain:-f|what-if:-f) COMPREPLY=($(compgen -f -- "$current")) ;;
+    :*) COMPREPLY=($(compgen -W "certify rules lab allocate explain what-if completion version --help --version" -- "$current")) ;;
     certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --list --help" -- "$current")) ;;
     rules:*) COMPREPLY=($(compgen -W "--area --untested --output --help" -- "$current")) ;;
     lab:*) COMPREPLY=($(compgen -W "--testee --kubeconfig --no-driver --help" -- "$current")) ;;
-    allocate:*) COMPREPLY=($(compgen -W "--node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
+    allocate:*) COMPREPLY=($(compgen -W "-f --policy --explain --node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
+    explain:*) COMPREPLY=($(compgen -W "-f --claim --node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
+    what-if:*) COMPREPLY=($(compgen -W "-f --node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
     completion:*) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
   esac
 }

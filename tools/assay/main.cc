@@ -23,7 +23,8 @@ Examples:
   assay certify --testee my-driver.yaml    certify your own
   assay rules --area PREP                  what is asked of NodePrepareResources
   assay lab                                a cluster to try kubectl on
-  assay allocate slices.yaml claims.yaml   would these claims fit?
+  assay allocate -f cluster.yaml           would these claims fit, and where?
+  assay explain -f cluster.yaml            and if not, why, and what would help?
 
 Exit codes: 0 conformant or done, 1 not conformant, 2 wrong use or trouble.
 `assay COMMAND --help` tells more of each.)help";
@@ -37,6 +38,8 @@ int Run(int argc, char** argv) {
   const Command rules = AddRules(app);
   const Command lab = AddLab(app);
   const Command allocate = AddAllocate(app);
+  const Command explain = AddExplain(app);
+  const Command what_if = AddWhatIf(app);
   const Command completion = AddCompletion(app);
   app.add_subcommand("version", "Print the version");
   // CLI11 would only say that a command is missing.
@@ -69,6 +72,8 @@ int Run(int argc, char** argv) {
                            : name == "rules"    ? rules
                            : name == "lab"      ? lab
                            : name == "allocate" ? allocate
+                           : name == "explain"  ? explain
+                           : name == "what-if"  ? what_if
                                                 : completion;
   const Result<int> exit = command();
   if (!exit.ok()) {
