@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "allocator/planner/diagnosis.h"
 #include "allocator/policy/validity.h"
 #include "allocator/replay/cases.h"
 #include "api/json/json.h"
@@ -357,6 +358,102 @@ TEST(PlannerTest, GivesUpABatchAfterItsSteps) {
   EXPECT_FALSE(batch->placements.has_value());
   EXPECT_FALSE(batch->proven);
   EXPECT_EQ(batch->unplaced.size(), 5U);
+}
+
+// ---- diagnoses ----
+
+// Everything that is in use.
+std::string UseOf(const Planner& planner) {
+  std::string text;
+  for (const auto& [name, claim] : planner.claims()) {
+    text += name + api::json::EncodeAs(claim.status) + "\n";
+  }
+  return text;
+}
+
+TEST(DiagnosisTest, EndingTheNamedClaimsIsEnoughAndNoneIsSuperfluous) {
+  int proven = 0;
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    Random random(seed);
+    const auto below = [&](std::uint64_t bound) { return static_cast<int>(random.Below(bound)); };
+    Objects objects = Fleet({4, 4}, 2);
+    Planner planner;
+    Fill(objects, planner);
+    for (int i = 0; i < 4; ++i) {
+      ResourceClaim claim = GpuClaim("running-" + std::to_string(i), 1 + below(3), false);
+      const auto placement = planner.Place({&claim}, Policy::kFirstFit);
+      ASSERT_TRUE(placement.ok());
+      if (placement->has_value()) {
+        claim.status.allocation = (*placement)->allocations[0];
+        planner.SetClaim(claim);
+      }
+    }
+    const ResourceClaim wanted = GpuClaim("wanted", 2 + below(3), false);
+    const std::string before = UseOf(planner);
+    const Result<Diagnosis> diagnosis = Diagnose(planner, {&wanted});
+    ASSERT_TRUE(diagnosis.ok()) << diagnosis.status();
+    EXPECT_EQ(UseOf(planner), before) << "seed " << seed;
+    if (diagnosis->fits) {
+      continue;
+    }
+    ASSERT_FALSE(diagnosis->changes.empty()) << "seed " << seed;
+    const Change& change = diagnosis->changes[0];
+    ASSERT_EQ(change.kind, Change::Kind::kEndClaims);
+    const auto fits_without = [&](const std::vector<std::string>& names) {
+      Planner other;
+      Fill(objects, other);
+      for (const auto& [name, claim] : planner.claims()) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) {
+          other.SetClaim(claim);
+        }
+      }
+      return other.Place({&wanted}, Policy::kFirstFit).value()->node == change.node;
+    };
+    const auto any_fit_without = [&](const std::vector<std::string>& names) {
+      Planner other;
+      Fill(objects, other);
+      for (const auto& [name, claim] : planner.claims()) {
+        if (std::find(names.begin(), names.end(), name) == names.end()) {
+          other.SetClaim(claim);
+        }
+      }
+      return other.Place({&wanted}, Policy::kFirstFit).value().has_value();
+    };
+    ++proven;
+    ASSERT_TRUE(any_fit_without(change.claims)) << "seed " << seed;
+    EXPECT_TRUE(fits_without(change.claims)) << "seed " << seed;
+    for (std::size_t i = 0; i < change.claims.size(); ++i) {
+      std::vector<std::string> fewer = change.claims;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      EXPECT_FALSE(any_fit_without(fewer)) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(proven, 20);
+}
+
+TEST(DiagnosisTest, OneMoreNodeServesWhatIsLeftOver) {
+  Objects objects = Fleet({4}, 2);
+  Planner planner;
+  Fill(objects, planner);
+  std::vector<ResourceClaim> claims;
+  for (int i = 0; i < 4; ++i) {
+    claims.push_back(GpuClaim("claim-" + std::to_string(i), 2, false));
+  }
+  std::vector<Group> groups;
+  for (const ResourceClaim& claim : claims) {
+    groups.push_back({&claim});
+  }
+  const Result<Forecast> forecast = WhatIf(planner, groups);
+  ASSERT_TRUE(forecast.ok()) << forecast.status();
+  EXPECT_EQ(
+      std::ranges::count_if(forecast->placements, [](const auto& p) { return p.has_value(); }), 2);
+  EXPECT_EQ(forecast->free, 0);
+  ASSERT_EQ(forecast->remedies.size(), 1U);
+  EXPECT_EQ(forecast->remedies[0].text, "one more node like node-0");
+  EXPECT_EQ(forecast->remedies[0].fits, 2U);
+  EXPECT_TRUE(planner.claims().empty());
+  EXPECT_EQ(planner.nodes().size(), 1U);
+  EXPECT_EQ(planner.slices().size(), 1U);
 }
 
 // ---- the reference's fleets ----
