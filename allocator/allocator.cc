@@ -127,8 +127,11 @@ class NodeIndex {
 
 // What devices and pools have in common; as long as an inventory or a snapshot of it is there.
 struct Tables {
-  explicit Tables(const Features& features)
-      : shapes({features.consumable_capacity, features.list_type_attributes}),
+  Tables(const Features& features, std::size_t max_shared_values)
+      // 1.37 gives selectors lists whatever the gate; 1.36 fails on them.
+      : shapes(
+            {features.consumable_capacity, features.list_type_attributes || features.AtLeast1_37()},
+            max_shared_values),
         layouts(features),
         selectors({features.consumable_capacity, features.list_type_attributes}) {}
 
@@ -154,6 +157,7 @@ Features Features::FromCompatibility(const api::Compatibility& compatibility) {
     features.list_type_attributes = compatibility.Enabled("DRAListTypeAttributes");
     features.fractional_capacity_range = compatibility.Enabled("DRAFractionalCapacityRange");
     features.optional_node_operations = compatibility.Enabled("DRAOptionalNodeOperations");
+    features.compatibility_groups = compatibility.Enabled("DRADeviceCompatibilityGroups");
   }
   return features;
 }
@@ -343,7 +347,7 @@ struct Inventory::Impl {
 
   explicit Impl(const InventoryOptions& options)
       : features(options.features),
-        tables(std::make_shared<Tables>(options.features)),
+        tables(std::make_shared<Tables>(options.features, options.max_shared_values)),
         classes(std::make_shared<const Classes>()) {}
 
   Entry FindPool(const PoolId& id) {

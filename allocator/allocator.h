@@ -55,6 +55,10 @@ namespace assay::allocator {
 
 struct InventoryOptions {
   Features features;
+  // A string attribute of which a driver's devices have more values than this is taken to tell
+  // devices apart, like a UUID: it is kept by device, all else once for devices alike. Changes no
+  // answer.
+  std::size_t max_shared_values = 32;
 };
 
 class Snapshot {

@@ -36,7 +36,7 @@ std::string Claim(const std::string& requests, const std::string& more = "") {
 
 // The answer to the last line, which must be a claim without allocation.
 json Ask(const std::vector<std::string>& lines, const Features& features = {}) {
-  replay::Replay replay(features);
+  replay::Replay replay({.features = features});
   std::optional<std::string> answer;
   for (const std::string& line : lines) {
     auto taken = replay.Take(line);

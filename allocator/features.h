@@ -28,6 +28,10 @@ struct Features {
   bool compatibility_groups = false;       // DRADeviceCompatibilityGroups
 
   static Features FromCompatibility(const api::Compatibility& compatibility);
+  // Upstream has a variant of its own where one of these is on.
+  bool IsExperimental() const {
+    return list_type_attributes || optional_node_operations || compatibility_groups;
+  }
   bool AtLeast1_37() const { return level >= api::Level::k1_37; }
   friend bool operator==(const Features&, const Features&) = default;
 };

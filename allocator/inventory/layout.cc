@@ -133,9 +133,23 @@ class Builder {
     return uses;
   }
 
+  std::vector<GroupUse> GroupsOf(const Device& device) {
+    std::vector<GroupUse> uses;
+    if (!features_.compatibility_groups) {
+      return uses;
+    }
+    for (const auto& consumption : device.api->consumes_counters) {
+      const auto [it, fresh] = set_numbers_.try_emplace(
+          consumption.counter_set, static_cast<std::uint32_t>(set_numbers_.size()));
+      uses.push_back({it->second, &consumption.compatibility_groups});
+    }
+    layout_->num_counter_sets = set_numbers_.size();
+    return uses;
+  }
+
   void AddDevice(const SliceShape& slice, const Device& device, std::uint32_t first_own) {
     layout_->numbers[device.api->name] = static_cast<std::uint32_t>(layout_->devices.size());
-    layout_->devices.push_back({&slice, &device, first_own, CountersOf(device)});
+    layout_->devices.push_back({&slice, &device, first_own, CountersOf(device), GroupsOf(device)});
     for (const CounterUse& use : layout_->devices.back().counters) {
       layout_->gives_counters = layout_->gives_counters || use.amount < 0;
     }
@@ -149,9 +163,11 @@ class Builder {
     }
     for (const auto& slice : foreign_slices_) {
       for (const Device& device : slice->devices) {
-        if (std::vector<CounterUse> uses = CountersOf(device); !uses.empty()) {
-          std::vector<CounterUse>& all = layout_->foreign[device.api->name];
-          all.insert(all.end(), uses.begin(), uses.end());
+        if (const std::vector<CounterUse> uses = CountersOf(device); !uses.empty()) {
+          Layout::Foreign& all = layout_->foreign[device.api->name];
+          all.counters.insert(all.counters.end(), uses.begin(), uses.end());
+          const std::vector<GroupUse> groups = GroupsOf(device);
+          all.groups.insert(all.groups.end(), groups.begin(), groups.end());
         }
       }
     }
@@ -163,6 +179,7 @@ class Builder {
   Shapes counter_slices_;
   Shapes foreign_slices_;
   std::map<std::pair<std::string_view, std::string_view>, std::uint32_t> numbers_;
+  std::map<std::string_view, std::uint32_t> set_numbers_;
 };
 
 std::shared_ptr<const Layout> MakeIncomplete() {

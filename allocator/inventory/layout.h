@@ -40,11 +40,18 @@ struct CounterUse {
   Amount amount;
 };
 
+// That a device takes of a counter set, as a member of groups.
+struct GroupUse {
+  std::uint32_t counter_set;  // its number
+  const std::vector<std::string>* groups;
+};
+
 struct LayoutDevice {
   const SliceShape* slice = nullptr;
   const Device* device = nullptr;
   std::uint32_t first_own = 0;  // of the values that the node gives (NodePool::own)
   std::vector<CounterUse> counters;
+  std::vector<GroupUse> groups;
 };
 
 struct Layout {
@@ -54,8 +61,13 @@ struct Layout {
   bool has_binding_conditions = false;
   std::vector<LayoutDevice> devices;  // in the order of allocation
   std::vector<Counter> counters;
-  // What the devices that the node does not see take of the counters, by name.
-  std::unordered_map<std::string_view, std::vector<CounterUse>> foreign;
+  std::size_t num_counter_sets = 0;  // with compatibility groups; else not counted
+  // What the devices that the node does not see take, by name.
+  struct Foreign {
+    std::vector<CounterUse> counters;
+    std::vector<GroupUse> groups;
+  };
+  std::unordered_map<std::string_view, Foreign> foreign;
   std::unordered_map<std::string_view, std::uint32_t> numbers;  // of `devices`, by name
   DeviceSet blocked;                                            // see BlockedDevices
   bool negative = false;        // some counter is negative to begin with

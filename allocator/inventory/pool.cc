@@ -9,7 +9,15 @@
 namespace assay::allocator::inventory {
 namespace {
 
+// 1.37 does not offer what it cannot hold to its groups, nor what else is in the pool.
+bool HasUnknownGroups(const SliceShape& shape, const Features& features) {
+  return features.AtLeast1_37() && !features.compatibility_groups && shape.has_compatibility_groups;
+}
+
 bool IsIgnored(const SliceShape& shape, const Features& features) {
+  if (HasUnknownGroups(shape, features)) {
+    return true;
+  }
   return !features.partitionable_devices &&
          (shape.per_device_node_selection.has_value() || shape.has_counters());
 }
@@ -36,7 +44,12 @@ NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses
   if (layout.state != PoolState::kUsable) {
     return;
   }
-  const auto take = [&](const std::vector<CounterUse>& counters) {
+  groups.resize(layout.num_counter_sets);
+  const auto take = [&](const std::vector<CounterUse>& counters,
+                        const std::vector<GroupUse>& in_groups) {
+    for (const GroupUse& use : in_groups) {
+      groups[use.counter_set].Add(*use.groups);
+    }
     if (available.empty() && !counters.empty()) {
       available.reserve(layout.counters.size());
       for (const Counter& counter : layout.counters) {
@@ -51,7 +64,7 @@ NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses
     }
     if (const auto number = layout.numbers.find(name); number != layout.numbers.end()) {
       const std::uint32_t device = number->second;
-      take(layout.devices[device].counters);
+      take(layout.devices[device].counters, layout.devices[device].groups);
       if (use.dedicated > 0) {
         taken[device / 64] |= std::uint64_t{1} << (device % 64);
       }
@@ -61,7 +74,7 @@ NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses
     }
     if (!layout.foreign.empty()) {
       if (const auto foreign = layout.foreign.find(name); foreign != layout.foreign.end()) {
-        take(foreign->second);
+        take(foreign->second.counters, foreign->second.groups);
       }
     }
   }
@@ -254,7 +267,9 @@ std::shared_ptr<const NodePoolBase> Pool::Build(const Shape& shape, const Slices
     if (obsolete) {
       return nullptr;
     }
-    const Slices all = of_generation(shape.slices);
+    Slices all = of_generation(shape.slices);
+    std::erase_if(
+        all, [&](const auto& slice) { return HasUnknownGroups(*slice->shape, shape.features); });
     if (all.size() != wanted) {
       base->layout = shape.layouts->incomplete();
       return base;

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "allocator/features.h"
+#include "allocator/inventory/compatibility_groups.h"
 #include "allocator/inventory/layout.h"
 #include "api/resource/types.h"
 #include "base/result.h"
@@ -84,7 +85,8 @@ struct NodePool {
   DeviceSet taken;    // by claims that have them to themselves
   DeviceSet blocked;  // take more of a counter than is left
   std::vector<std::pair<std::uint32_t, DeviceUse>> shares;  // by device
-  std::vector<Amount> available;  // of each counter; empty: all that there is
+  std::vector<Amount> available;            // of each counter; empty: all that there is
+  std::vector<CompatibilityGroups> groups;  // of each counter set, of the devices in use
   // Some counter is negative; then nothing that takes counters can be allocated.
   bool over_allocated = false;
 };

@@ -88,6 +88,7 @@ void Add(const api::resource::Device& device, KeyWriter& key) {
       key.Text(name);
       key.Quantity(counter.value);
     }
+    key.Texts(consumption.compatibility_groups);
   }
   key.Flag(device.node_name.has_value());
   key.Text(device.node_name.value_or(""));
@@ -176,10 +177,10 @@ bool ShapeTable::TellsApart(const std::string& driver, const std::string& name,
     return false;
   }
   std::set<std::string>& seen = seen_[{driver, name}];
-  if (seen.size() <= kMaxSharedValues) {
+  if (seen.size() <= max_shared_values_) {
     seen.insert(*attribute.string);
   }
-  return seen.size() > kMaxSharedValues;
+  return seen.size() > max_shared_values_;
 }
 
 std::shared_ptr<const Value> ShapeTable::Intern(const std::string& text) {
@@ -224,6 +225,8 @@ std::shared_ptr<const SliceShape> ShapeTable::MakeShape(
     device.content = contents_.Find(spec.driver, api);
     device.shareable = api.allow_multiple_allocations.value_or(false);
     for (const auto& consumption : api.consumes_counters) {
+      shape->has_compatibility_groups =
+          shape->has_compatibility_groups || !consumption.compatibility_groups.empty();
       for (const auto& [name, counter] : consumption.counters) {
         device.consumption.push_back({consumption.counter_set, name, ToAmount(counter.value)});
       }

@@ -64,6 +64,7 @@ struct SliceShape {
   std::optional<bool> per_device_node_selection;
   std::vector<api::resource::CounterSet> shared_counters;
   std::vector<std::string> skip_node_operations;
+  bool has_compatibility_groups = false;
   std::vector<api::resource::Device> api_devices;
   std::vector<Device> devices;
 
@@ -81,7 +82,11 @@ struct Slice {
 
 class ShapeTable {
  public:
-  explicit ShapeTable(cel::dra::Features features) : contents_(features) {}
+  // An attribute with more than so many values is taken to tell devices apart.
+  static constexpr std::size_t kMaxSharedValues = 32;
+
+  explicit ShapeTable(cel::dra::Features features, std::size_t max_shared_values = kMaxSharedValues)
+      : max_shared_values_(max_shared_values), contents_(features) {}
 
   std::shared_ptr<const Slice> MakeSlice(const api::resource::ResourceSlice& slice);
 
@@ -89,9 +94,6 @@ class ShapeTable {
   const Value* FindValue(std::string_view text) const;
 
  private:
-  // An attribute with more values than this is taken to tell devices apart.
-  static constexpr std::size_t kMaxSharedValues = 32;
-
   bool TellsApart(const std::string& driver, const std::string& name,
                   const api::resource::DeviceAttribute& attribute);
   std::shared_ptr<const Value> Intern(const std::string& text);
@@ -99,11 +101,12 @@ class ShapeTable {
                                               std::vector<api::resource::Device> devices,
                                               std::vector<std::vector<std::string>> own_names);
 
+  const std::size_t max_shared_values_;
   selector::ContentTable contents_;
   // By everything that makes a shape.
   std::unordered_map<std::string, std::weak_ptr<const SliceShape>> shapes_;
   std::size_t shapes_to_purge_ = 1024;  // entries from which on to look for dead ones
-  // The values seen of each driver's attributes, up to kMaxSharedValues + 1.
+  // The values seen of each driver's attributes, up to max_shared_values_ + 1.
   std::map<std::pair<std::string, std::string>, std::set<std::string>> seen_;
 
   struct TextHash {

@@ -1,6 +1,7 @@
 #include "allocator/replay/cases.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/random.h"
 
@@ -21,6 +22,8 @@ const std::vector<std::string> kSelectors = {
     "device.driver == \"gpu.example.com\" && device.attributes[\"gpu.example.com\"].version."
     "isGreaterThan(semver(\"1.0.0\"))",
     "device.allowMultipleAllocations",
+    "device.attributes[\"gpu.example.com\"].uuid > \"id-2\"",
+    "device.attributes[\"gpu.example.com\"].exists(id, id == \"uuid\")",
     "true"};
 // These end in errors on some devices, or on all.
 const std::vector<std::string> kFailingSelectors = {
@@ -29,22 +32,35 @@ const std::vector<std::string> kFailingSelectors = {
 
 class Generator {
  public:
-  explicit Generator(std::uint64_t seed) : random_(seed) {}
+  Generator(std::uint64_t seed, api::Level level)
+      : random_(seed), newer_(level >= api::Level::k1_37) {}
 
   std::vector<std::string> Run() {
-    Add({{"kind", "Reset"}});
+    AddReset();
     nodes_ = 1 + Below(3);
     for (std::size_t i = 0; i < nodes_; ++i) {
-      Add({{"kind", "Node"},
-           {"apiVersion", "v1"},
-           {"metadata",
-            {{"name", Node(i)}, {"labels", {{"zone", i % 2 == 0 ? "east" : "west"}}}}}});
+      json node = {
+          {"kind", "Node"},
+          {"apiVersion", "v1"},
+          {"metadata", {{"name", Node(i)}, {"labels", {{"zone", i % 2 == 0 ? "east" : "west"}}}}}};
+      if (newer_ && OneIn(2)) {
+        node["status"] = {{"declaredFeatures", {"DRAOptionalNodeOperations"}}};
+      }
+      Add(node);
     }
     AddClasses();
     AddPools();
+    for (std::size_t i = Below(4); i > 0; --i) {
+      AddUsed("used-" + std::to_string(i));
+    }
     const std::size_t claims = 1 + Below(6);
     for (std::size_t i = 0; i < claims; ++i) {
-      AddClaim("claim-" + std::to_string(i));
+      const std::string name = "claim-" + std::to_string(i);
+      if (OneIn(6)) {
+        Add({{"kind", "Together"}, {"items", {Claim(name + "a"), Claim(name + "b")}}});
+      } else {
+        Add(Claim(name));
+      }
     }
     return std::move(lines_);
   }
@@ -58,6 +74,43 @@ class Generator {
   }
   void Add(const json& object) { lines_.push_back(object.dump()); }
   static std::string Node(std::size_t i) { return "node-" + std::to_string(i); }
+
+  void AddReset() {
+    json reset = {{"kind", "Reset"}};
+    for (const char* gate : {"DRAListTypeAttributes", "DRAFractionalCapacityRange",
+                             "DRADeviceCompatibilityGroups", "DRAOptionalNodeOperations"}) {
+      if (newer_ && OneIn(4)) {
+        reset["features"].push_back(gate);
+      }
+    }
+    Add(reset);
+  }
+
+  // A claim that has devices already, some of which may not be there.
+  void AddUsed(const std::string& name) {
+    json results = json::array();
+    for (std::size_t i = 1 + Below(2); i > 0 && !devices_.empty(); --i) {
+      json result = Pick(devices_);
+      result["request"] = "r";
+      if (OneIn(8)) {
+        result["adminAccess"] = true;
+      }
+      if (OneIn(10)) {
+        result["device"] = "gone";
+      }
+      if (shareable_.contains(result["device"].get<std::string>()) ? !OneIn(8) : OneIn(12)) {
+        result["shareID"] = "11111111-2222-4333-8444-" + std::to_string(100000000000 + Below(9999));
+        if (!OneIn(4)) {
+          result["consumedCapacity"] = {
+              {"memory", Pick<std::string>({"1Gi", "2Gi", "10Gi", "500m"})}};
+        }
+      }
+      results.push_back(result);
+    }
+    json claim = Claim(name);
+    claim["status"] = {{"allocation", {{"devices", {{"results", results}}}}}};
+    Add(claim);
+  }
 
   json Selector(const std::string& expression) { return {{"cel", {{"expression", expression}}}}; }
 
@@ -91,7 +144,8 @@ class Generator {
       AddPool("gpu.example.com", "shared", "");
     }
     if (OneIn(3)) {
-      AddPool("other.example.com", "other-pool", OneIn(2) ? Node(0) : "");
+      AddPool("other.example.com", newer_ && OneIn(2) ? Node(0) : "other-pool",
+              OneIn(2) ? Node(0) : "");
     }
   }
 
@@ -113,6 +167,11 @@ class Generator {
     if (!OneIn(4)) {
       attributes["numa"] = {{"int", Below(2)}};
     }
+    if (newer_ && OneIn(4)) {
+      attributes["numa"] = {{"ints", OneIn(2) ? json({0, 1}) : json({1, 2})}};
+    }
+    // So many values that they are taken to tell devices apart.
+    attributes["uuid"] = {{"string", "id-" + std::to_string(Below(500))}};
     json device = {{"name", name}, {"attributes", attributes}};
     if (!OneIn(3)) {
       device["capacity"] = {{"memory", Capacity()}};
@@ -122,6 +181,7 @@ class Generator {
     }
     if (OneIn(6)) {
       device["allowMultipleAllocations"] = true;
+      shareable_.insert(name);
       device["capacity"]["memory"] = Capacity();
     }
     if (OneIn(16)) {
@@ -139,7 +199,11 @@ class Generator {
     if (OneIn(2)) {
       capacity["value"] = "40Gi";
       json policy = {{"default", "2Gi"}};
-      if (OneIn(2)) {
+      if (newer_ && OneIn(4)) {
+        capacity["value"] = "4";
+        policy = {{"default", "500m"},
+                  {"validRange", {{"min", "500m"}, {"max", "4"}, {"step", "250m"}}}};
+      } else if (OneIn(2)) {
         policy["validRange"] = {{"min", "1Gi"}, {"max", "32Gi"}, {"step", "1Gi"}};
       } else if (OneIn(2)) {
         policy["validValues"] = {"2Gi", "5Gi", "10Gi"};
@@ -155,6 +219,7 @@ class Generator {
     const std::size_t total = device_slices + (counters ? 1 : 0);
     const std::size_t claimed = total + (OneIn(12) ? 1 : 0);  // sometimes incomplete
     const bool per_device = node.empty() && OneIn(3);
+    const bool skips = newer_ && OneIn(8);
     const auto spec = [&](std::int64_t generation) {
       json made = {
           {"driver", driver},
@@ -168,9 +233,13 @@ class Generator {
       } else {
         made["nodeSelector"] = Zone();
       }
+      if (skips) {
+        made["skipNodeOperations"] = {"Prepare", "Unprepare"};
+      }
       return made;
     };
     const std::string name = driver.substr(0, 3) + "-" + pool;
+    const bool groups = newer_ && OneIn(4);
     if (OneIn(8)) {  // left over of an earlier generation
       json old = spec(1);
       old["devices"] = {Device(driver, "old", 0)};
@@ -204,7 +273,12 @@ class Generator {
                {"counters",
                 {{"memory", {{"value", Pick<std::string>({"10Gi", "20Gi", "40Gi"})}}},
                  {"slices", {{"value", std::to_string(1 + Below(7))}}}}}}};
+          if (groups && !OneIn(3)) {
+            device["consumesCounters"][0]["compatibilityGroups"] =
+                OneIn(2) ? json({"red"}) : json({"red", "blue"});
+          }
         }
+        devices_.push_back({{"driver", driver}, {"pool", pool}, {"device", device["name"]}});
         if (per_device) {
           if (OneIn(2)) {
             device["nodeName"] = Node(Below(nodes_));
@@ -257,13 +331,15 @@ class Generator {
     if (OneIn(6)) {
       request["capacity"] = {{"requests",
                               {{OneIn(12) ? "absent" : "memory",
-                                Pick<std::string>({"1Gi", "3Gi", "1500Mi", "5Gi", "64Gi", "1"})}}}};
+                                Pick<std::string>({"1Gi", "3Gi", "1500Mi", "5Gi", "64Gi", "1",
+                                                   "600m", newer_ ? "100E" : "2"})}}}};
     }
     return request;
   }
 
-  void AddClaim(const std::string& name) {
+  json Claim(const std::string& name) {
     const bool distinct = OneIn(6);
+    const bool single = distinct && !newer_;
     json requests = json::array();
     std::vector<std::string> names;
     const std::size_t count = 1 + Below(3);
@@ -273,14 +349,14 @@ class Generator {
       if (OneIn(5)) {
         json subrequests = json::array();
         for (std::size_t k = 0; k < 1 + Below(3); ++k) {
-          json subrequest = Exact(distinct);
+          json subrequest = Exact(single);
           subrequest["name"] = "sub-" + std::to_string(k);
           subrequests.push_back(subrequest);
           names.push_back(request + "/sub-" + std::to_string(k));
         }
         requests.push_back({{"name", request}, {"firstAvailable", subrequests}});
       } else {
-        json exactly = Exact(distinct);
+        json exactly = Exact(single);
         if (OneIn(12)) {
           exactly["adminAccess"] = true;
         }
@@ -290,9 +366,9 @@ class Generator {
     json devices = {{"requests", requests}};
     if (distinct || OneIn(4)) {
       json constraint;
-      constraint[distinct ? "distinctAttribute" : "matchAttribute"] =
-          Pick<std::string>({"gpu.example.com/model", "gpu.example.com/numa",
-                             "gpu.example.com/version", "gpu.example.com/healthy"});
+      constraint[distinct ? "distinctAttribute" : "matchAttribute"] = Pick<std::string>(
+          {"gpu.example.com/model", "gpu.example.com/numa", "gpu.example.com/version",
+           "gpu.example.com/healthy", "gpu.example.com/uuid"});
       if (OneIn(2)) {
         constraint["requests"] = {Pick(names)};
       }
@@ -305,19 +381,24 @@ class Generator {
       }
       devices["config"] = {config};
     }
-    Add({{"kind", "ResourceClaim"},
-         {"apiVersion", "resource.k8s.io/v1"},
-         {"metadata", {{"name", name}, {"namespace", "default"}}},
-         {"spec", {{"devices", devices}}}});
+    return {{"kind", "ResourceClaim"},
+            {"apiVersion", "resource.k8s.io/v1"},
+            {"metadata", {{"name", name}, {"namespace", "default"}}},
+            {"spec", {{"devices", devices}}}};
   }
 
   Random random_;
+  bool newer_;
+  std::vector<json> devices_;        // as results name them
+  std::set<std::string> shareable_;  // names
   std::size_t nodes_ = 1;
   std::vector<std::string> lines_;
 };
 
 }  // namespace
 
-std::vector<std::string> MakeCase(std::uint64_t seed) { return Generator(seed).Run(); }
+std::vector<std::string> MakeCase(std::uint64_t seed, api::Level level) {
+  return Generator(seed, level).Run();
+}
 
 }  // namespace assay::allocator::replay

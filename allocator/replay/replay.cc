@@ -1,5 +1,7 @@
 #include "allocator/replay/replay.h"
 
+#include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "api/core/types.h"
@@ -48,24 +50,47 @@ std::string Quoted(std::string_view text) {
   return out + "\"";
 }
 
+// Turns on the features that a Reset names.
+Status Enable(std::string_view reset, Features& features) {
+  const nlohmann::json names = nlohmann::json::parse(reset).value("features", nlohmann::json());
+  for (const nlohmann::json& name : names) {
+    if (name == "DRAListTypeAttributes") {
+      features.list_type_attributes = true;
+    } else if (name == "DRAFractionalCapacityRange") {
+      features.fractional_capacity_range = true;
+    } else if (name == "DRAOptionalNodeOperations") {
+      features.optional_node_operations = true;
+    } else if (name == "DRADeviceCompatibilityGroups") {
+      features.compatibility_groups = true;
+    } else {
+      return InvalidArgumentError("unknown feature " + name.dump());
+    }
+  }
+  return OkStatus();
+}
+
 }  // namespace
 
 struct Replay::Impl {
-  Impl(const Features& f, std::uint64_t patience) : features(f), inventory({.features = f}) {
+  Impl(const InventoryOptions& with, std::uint64_t patience) : base(with), inventory(with) {
     options.patience = patience;
     options.new_share_id = [] { return std::string("share"); };
     options.max_steps = 20'000'000;
   }
 
-  std::string Allocate(ResourceClaim claim) {
-    const std::string name = claim.metadata.namespace_ + "/" + claim.metadata.name;
-    const std::string head = "{\"claim\":" + Quoted(name);
+  // The answer to claims: `head` names them, `results` the field of their allocations.
+  template <typename Encode>
+  std::string Allocate(std::vector<ResourceClaim> claims, const std::string& head,
+                       const Encode& encode) {
     const std::shared_ptr<const Snapshot> snapshot = inventory.TakeSnapshot();
+    std::vector<const ResourceClaim*> pointers;
+    for (const ResourceClaim& claim : claims) {
+      pointers.push_back(&claim);
+    }
     std::string error;
+    Attempt attempt(snapshot, pointers, options);
     for (const api::core::Node& node : nodes) {
-      const ResourceClaim* claims[] = {&claim};
-      Result<std::optional<std::vector<AllocationResult>>> allocations =
-          snapshot->Allocate(claims, node, options);
+      Result<std::optional<std::vector<AllocationResult>>> allocations = attempt.Allocate(node);
       if (!allocations.ok()) {
         error = allocations.status().message();
         if (allocations.status().code() == StatusCode::kFailedPrecondition) {
@@ -74,29 +99,72 @@ struct Replay::Impl {
         return head + ",\"error\":" + Quoted(error) + "}";
       }
       if (allocations->has_value()) {
-        claim.status.allocation = (**allocations)[0];
-        inventory.SetClaim(claim);
-        return head + ",\"node\":" + Quoted(node.metadata.name) +
-               ",\"allocation\":" + api::json::EncodeAs(*claim.status.allocation) + "}";
+        for (std::size_t i = 0; i < claims.size(); ++i) {
+          claims[i].status.allocation = (**allocations)[i];
+          inventory.SetClaim(claims[i]);
+        }
+        return head + ",\"node\":" + Quoted(node.metadata.name) + encode(**allocations) + "}";
       }
     }
     return head + (error.empty() ? "" : ",\"error\":" + Quoted(error)) + "}";
   }
 
-  Features features;
+  std::string AllocateOne(ResourceClaim claim) {
+    const std::string head = "{\"claim\":" + Quoted(NameOf(claim));
+    return Allocate({std::move(claim)}, head, [](const std::vector<AllocationResult>& results) {
+      return ",\"allocation\":" + api::json::EncodeAs(results[0]);
+    });
+  }
+
+  std::string AllocateTogether(std::vector<ResourceClaim> claims) {
+    std::string head = "{\"claims\":[";
+    for (const ResourceClaim& claim : claims) {
+      head += (head.back() == '[' ? "" : ",") + Quoted(NameOf(claim));
+    }
+    return Allocate(std::move(claims), head + "]",
+                    [](const std::vector<AllocationResult>& results) {
+                      std::string text = ",\"allocations\":[";
+                      for (const AllocationResult& result : results) {
+                        text += (text.back() == '[' ? "" : ",") + api::json::EncodeAs(result);
+                      }
+                      return text + "]";
+                    });
+  }
+
+  static std::string NameOf(const ResourceClaim& claim) {
+    return claim.metadata.namespace_ + "/" + claim.metadata.name;
+  }
+
+  InventoryOptions base;
   AllocateOptions options;
   Inventory inventory;
   std::vector<api::core::Node> nodes;
 };
 
-Replay::Replay(const Features& features, std::uint64_t patience)
-    : impl_(std::make_unique<Impl>(features, patience)) {}
+Replay::Replay(InventoryOptions options, std::uint64_t patience)
+    : impl_(std::make_unique<Impl>(options, patience)) {}
 Replay::~Replay() = default;
 
 Result<std::optional<std::string>> Replay::Take(std::string_view line) {
   ASSAY_ASSIGN_OR_RETURN(const api::json::TypeMeta type, api::json::PeekTypeMeta(line));
   if (type.kind == "Reset") {
-    impl_ = std::make_unique<Impl>(impl_->features, impl_->options.patience);
+    const InventoryOptions base = impl_->base;
+    InventoryOptions options = base;
+    ASSAY_RETURN_IF_ERROR(Enable(line, options.features));
+    impl_ = std::make_unique<Impl>(options, impl_->options.patience);
+    impl_->base = base;
+  } else if (type.kind == "Together") {
+    std::vector<ResourceClaim> claims;
+    const nlohmann::json together = nlohmann::json::parse(line);
+    for (const nlohmann::json& item : together["items"]) {
+      ASSAY_ASSIGN_OR_RETURN(auto claim, api::json::DecodeAs<ResourceClaim>(item.dump()));
+      SetDefaults(claim);
+      claims.push_back(std::move(claim));
+    }
+    if (claims.empty()) {
+      return InvalidArgumentError("no claims to allocate together");
+    }
+    return std::optional(impl_->AllocateTogether(std::move(claims)));
   } else if (type.kind == "Node") {
     ASSAY_ASSIGN_OR_RETURN(auto node, api::json::DecodeAs<api::core::Node>(line));
     impl_->nodes.push_back(std::move(node));
@@ -111,7 +179,7 @@ Result<std::optional<std::string>> Replay::Take(std::string_view line) {
     ASSAY_ASSIGN_OR_RETURN(auto claim, api::json::DecodeAs<ResourceClaim>(line));
     SetDefaults(claim);
     if (!claim.status.allocation.has_value()) {
-      return std::optional(impl_->Allocate(std::move(claim)));
+      return std::optional(impl_->AllocateOne(std::move(claim)));
     }
     impl_->inventory.SetClaim(claim);
   } else {

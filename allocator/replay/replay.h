@@ -2,9 +2,10 @@
 // with Kubernetes' allocator; what tests compare.
 //
 // Input, one JSON object a line: Node, DeviceClass, ResourceSlice, ResourceClaim, and
-// {"kind":"Reset"}, which forgets everything. A claim with an allocation is in use; one without is
-// allocated on the first node where it fits, and is in use from then on; its answer is one line of
-// JSON.
+// {"kind":"Reset"}, which forgets everything; gates in its "features" are on until the next one. A
+// claim with an allocation is in use; one without is allocated on the first node where it fits, and
+// is in use from then on; its answer is one line of JSON. {"kind":"Together","items":[...]} are
+// claims that are allocated together, on one node.
 //
 // Not thread-safe; one per stream.
 #ifndef ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
@@ -24,12 +25,13 @@ namespace assay::allocator::replay {
 class Replay {
  public:
   // `patience`: AllocateOptions::patience.
-  explicit Replay(const Features& features = {}, std::uint64_t patience = 256);
+  explicit Replay(InventoryOptions options = {}, std::uint64_t patience = kDefaultPatience);
   ~Replay();
 
   // Takes one line. The answer, if the line is a claim to allocate:
   // {"claim":"ns/name","node":"n","allocation":{...}}, {"claim":...,"error":"..."} or
-  // {"claim":...}. An error is a line that cannot be read.
+  // {"claim":...}; for claims together, "claims" and "allocations" are lists. An error is a line
+  // that cannot be read.
   Result<std::optional<std::string>> Take(std::string_view line);
 
  private:

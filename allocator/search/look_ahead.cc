@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <unordered_map>
 
 #include "allocator/search/searcher.h"
 
@@ -29,10 +30,9 @@ bool Searcher::CouldFail() {
       return true;
     }
   }
-  const bool overflow = prepared_.features().AtLeast1_37() && any_dynamic_;
-  return overflow || (prepared_.wants_all() &&
-                      std::any_of(prepared_.claims().begin(), prepared_.claims().end(),
-                                  [](const PreparedClaim& c) { return !c.constraints.empty(); }));
+  return prepared_.wants_all() &&
+         std::any_of(prepared_.claims().begin(), prepared_.claims().end(),
+                     [](const PreparedClaim& claim) { return !claim.constraints.empty(); });
 }
 
 // Whether the whole search can succeed.
@@ -152,7 +152,7 @@ void Searcher::NumberValues(std::size_t constraint) {
   values.ids.clear();
   values.members.clear();
   values.of.assign(words_ * 64, -1);
-  std::map<constraint::ValueId, std::int32_t> numbers;
+  std::unordered_map<constraint::ValueId, std::int32_t> numbers;
   for (const PoolPlace& place : places_) {
     for (std::uint32_t i = 0; i < place.pool->devices().size(); ++i) {
       const Candidate candidate = place.first_word * 64 + i;
@@ -335,8 +335,14 @@ void Searcher::FindKinds() {
           key.Number(static_cast<std::int64_t>(use.amount));
         }
       }
+      const inventory::LayoutDevice& layout = place.pool->devices()[i];
+      for (const inventory::GroupUse& use : layout.groups) {
+        key.Number(place.first_group + use.counter_set);
+        key.Texts(*use.groups);
+      }
+      key.Flag(layout.slice->skip_node_operations.empty());
       if (Has(dynamic_.data(), candidate)) {
-        key.Number(candidate);
+        AddCapacity({place.pool, i}, key);
       }
       const auto [it, fresh] =
           known.try_emplace(key.Take(), static_cast<std::uint32_t>(kinds_.size()));
@@ -349,10 +355,58 @@ void Searcher::FindKinds() {
   }
 }
 
+// What a device with shares, in use or to come, has and gives to each request.
+void Searcher::AddCapacity(inventory::DeviceRef device, selector::KeyWriter& key) const {
+  const auto add = [&key](const inventory::Amount& amount) {
+    key.Number(static_cast<std::int64_t>(amount >> 64));
+    key.Number(static_cast<std::int64_t>(amount));
+  };
+  const inventory::Device& prepared = device.device();
+  for (const inventory::Device::Capacity& capacity : prepared.capacity) {
+    key.Text(capacity.name);
+    add(capacity.value);
+  }
+  for (const Wanted* wanted : prepared_.wanted()) {
+    for (const auto& [name, amount] :
+         ConsumedCapacity(prepared, wanted->request.capacity, prepared_.features())) {
+      add(inventory::ToAmount(amount));
+    }
+  }
+  const inventory::DeviceUse* use = device.pool->SharesOf(device.number);
+  key.Flag(use != nullptr);
+  if (use != nullptr) {
+    key.Flag(use->has_consumed);
+    key.Count(use->consumed.size());
+    for (const auto& [name, amount] : use->consumed) {
+      key.Text(name);
+      add(amount);
+    }
+  }
+}
+
+const Searcher::Shares* Searcher::SharesOf(Candidate candidate) const {
+  const auto shares = std::find_if(shares_.begin(), shares_.end(), [candidate](const Shares& s) {
+    return s.candidate == candidate && s.present;
+  });
+  return shares == shares_.end() ? nullptr : &*shares;
+}
+
+// Leaves out the devices that are as the one that has failed. Those that this search has shares of
+// are like none.
 void Searcher::SkipKind(Candidate candidate, Words skipped) const {
+  skipped[candidate / 64] |= BitOf(candidate);
+  if (SharesOf(candidate) != nullptr) {
+    return;
+  }
   const std::vector<std::uint64_t>& members = kinds_[kind_[candidate]];
   for (std::size_t word = 0; word < words_; ++word) {
-    skipped[word] |= members[word];
+    std::uint64_t alike = members[word];
+    for (const Shares& shares : shares_) {
+      if (shares.present && shares.candidate / 64 == word) {
+        alike &= ~BitOf(shares.candidate);
+      }
+    }
+    skipped[word] |= alike;
   }
 }
 
@@ -381,6 +435,22 @@ void Searcher::WriteKey(std::size_t claim, std::size_t request, std::size_t alte
       }
     }
   }
+  // Shares, by kind of device while that is all that matters.
+  std::vector<std::string> shares;
+  for (const Shares& some : shares_) {
+    if (!some.present) {
+      continue;
+    }
+    selector::KeyWriter one;
+    one.Number(number == 0 ? kind_[some.candidate] : some.candidate);
+    for (const inventory::Amount& amount : some.amounts) {
+      one.Number(static_cast<std::int64_t>(amount >> 64));
+      one.Number(static_cast<std::int64_t>(amount));
+    }
+    shares.push_back(one.Take());
+  }
+  std::sort(shares.begin(), shares.end());
+  key.Texts(shares);
   for (const constraint::Constraint& constraint : prepared_.claims()[claim].constraints) {
     std::vector<constraint::ValueId> stack = constraint.stack();
     if (!constraint.distinct() && !stack.empty()) {

@@ -10,6 +10,8 @@
 
 namespace assay::allocator {
 
+inline constexpr std::uint64_t kDefaultPatience = 32;
+
 struct AllocateOptions {
   // Makes the share ID of a device that allows multiple allocations. Default: random UUIDs.
   std::function<std::string()> new_share_id;
@@ -18,8 +20,8 @@ struct AllocateOptions {
   // Steps (candidate devices tried) after which the search gives up with kResourceExhausted,
   // "gave up after N steps". 0: no limit.
   std::uint64_t max_steps = 50'000'000;
-  // Steps after which the search looks ahead before each further one. Changes no answer.
-  std::uint64_t patience = 256;
+  // Branches that may fail before the search looks ahead at every step. Changes no answer.
+  std::uint64_t patience = kDefaultPatience;
 };
 
 }  // namespace assay::allocator

@@ -101,6 +101,11 @@ std::unique_ptr<Wanted> Prepared::PrepareWanted(const ResourceClaim& claim, Requ
   wanted_.push_back(made.get());
   const Request& wanted = made->request;
   const std::string where = "claim " + ClaimName(claim) + ", request " + wanted.name;
+  if (features_.AtLeast1_37() && wanted.has_derived_attributes) {
+    made->error = InvalidArgumentError(
+        where + ": cannot handle request with derived attributes, the feature is disabled");
+    return made;
+  }
   for (std::size_t i = 0; i < wanted.selectors->size(); ++i) {
     if (!(*wanted.selectors)[i].cel.has_value()) {
       made->error = InvalidArgumentError(where + ", selector #" + std::to_string(i) +
@@ -188,7 +193,9 @@ void Prepared::AddFacts(Wanted& wanted, DeviceRef device, LayoutFacts& facts) {
   of.overflow[word] |= fits.ok() ? 0 : bit;
   const bool prevented =
       (features_.device_taints && TaintsPrevent(api, *wanted.request.tolerations)) ||
-      (!features_.partitionable_devices && !api.consumes_counters.empty());
+      (!features_.partitionable_devices && !api.consumes_counters.empty()) ||
+      (features_.IsExperimental() && !features_.optional_node_operations &&
+       !device.layout().slice->skip_node_operations.empty());
   of.serves[word] |= fits.ok() && *fits && !prevented ? bit : 0;
   if (!features_.device_binding_and_status && !api.binding_conditions.empty()) {
     return;

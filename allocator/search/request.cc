@@ -54,6 +54,7 @@ Request Request::Of(const api::resource::DeviceRequest& request) {
   made.selectors = &exactly.selectors;
   made.tolerations = &exactly.tolerations;
   made.capacity = exactly.capacity.has_value() ? &*exactly.capacity : nullptr;
+  made.has_derived_attributes = !exactly.derived_attributes.empty();
   return made;
 }
 
@@ -68,6 +69,7 @@ Request Request::Of(const api::resource::DeviceRequest& parent,
   made.selectors = &request.selectors;
   made.tolerations = &request.tolerations;
   made.capacity = request.capacity.has_value() ? &*request.capacity : nullptr;
+  made.has_derived_attributes = !request.derived_attributes.empty();
   return made;
 }
 
@@ -109,7 +111,13 @@ Result<int> Matcher::FirstMismatch(Part part, inventory::DeviceRef device) {
     }
     const Result<bool> matches = compiled.Matches(*prepared.content, own);
     if (!matches.ok()) {
-      return fail("runtime", matches.status().message());
+      std::string why = matches.status().message();
+      if (features_->AtLeast1_37() && why.find("no such key:") != std::string::npos) {
+        why +=
+            ". consider using CEL optional chaining (.? followed by orValue()) or guarding the "
+            "check with has() for optional fields";
+      }
+      return fail("runtime", why);
     }
     if (!*matches) {
       return static_cast<int>(i);

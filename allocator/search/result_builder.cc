@@ -37,6 +37,9 @@ DeviceRequestAllocationResult ToResult(const ResultDevice& chosen, const ResultI
     result.consumed_capacity =
         ConsumedCapacity(chosen.device.device(), chosen.request->capacity, input.features);
   }
+  if (input.features.AtLeast1_37() && input.features.IsExperimental()) {
+    result.skip_node_operations = chosen.device.layout().slice->skip_node_operations;
+  }
   if (input.features.device_binding_and_status) {
     result.binding_conditions = device.binding_conditions;
     result.binding_failure_conditions = device.binding_failure_conditions;
@@ -77,7 +80,7 @@ void AddClassConfigs(const ResultInput& input, AllocationResult& allocation) {
   }
 }
 
-// The claim's own, once for each request that it names (upstream 0.36).
+// The claim's own; 1.36 has one once for each request that it names.
 void AddClaimConfigs(const ResultInput& input, AllocationResult& allocation) {
   for (const auto& config : input.claim.spec.devices.config) {
     if (config.requests.empty()) {
@@ -91,7 +94,28 @@ void AddClaimConfigs(const ResultInput& input, AllocationResult& allocation) {
     for (const Request* request : input.chosen) {
       if (names(request->base_name()) || (!request->parent.empty() && names(request->FullName()))) {
         AddConfig(config, "FromClaim", config.requests, allocation);
+        if (input.features.AtLeast1_37()) {
+          break;
+        }
       }
+    }
+  }
+}
+
+// 1.37 says of a configuration for all requests that it is for all.
+void ClearRequestsOfAll(const ResultInput& input, AllocationResult& allocation) {
+  for (DeviceAllocationConfiguration& config : allocation.devices.config) {
+    const std::vector<std::string>& names = config.requests;
+    const auto has = [&names](std::string_view name) {
+      return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    const bool for_all =
+        !names.empty() &&
+        std::all_of(input.chosen.begin(), input.chosen.end(), [&has](const Request* request) {
+          return has(request->base_name()) || has(request->FullName());
+        });
+    if (for_all) {
+      config.requests.clear();
     }
   }
 }
@@ -158,6 +182,9 @@ Result<AllocationResult> BuildResult(const ResultInput& input) {
   }
   AddClassConfigs(input, allocation);
   AddClaimConfigs(input, allocation);
+  if (input.features.AtLeast1_37()) {
+    ClearRequestsOfAll(input, allocation);
+  }
   Result<std::optional<NodeSelector>> selector = MakeNodeSelector(input);
   if (!selector.ok()) {
     return selector.status().WithContext("create NodeSelector for claim " +

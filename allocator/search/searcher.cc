@@ -62,13 +62,16 @@ void Searcher::Place(std::span<const NodePool* const> pools) {
   places_.clear();
   pool_of_.clear();
   left_.clear();
+  groups_.clear();
   words_ = 0;
   any_fails_ = false;
   any_dynamic_ = false;
   for (const NodePool* pool : pools) {
     const LayoutFacts& facts = prepared_.FactsOf(*pool);
     places_.push_back({pool, &facts, static_cast<std::uint32_t>(words_),
-                       static_cast<std::uint32_t>(left_.size())});
+                       static_cast<std::uint32_t>(left_.size()),
+                       static_cast<std::uint32_t>(groups_.size())});
+    groups_.insert(groups_.end(), pool->groups.begin(), pool->groups.end());
     const std::size_t words = pool->layout().words();
     pool_of_.insert(pool_of_.end(), words, static_cast<std::uint32_t>(places_.size() - 1));
     words_ += words;
@@ -191,7 +194,7 @@ Status Searcher::Validate() {
                                     std::to_string(kMaxResults) + ", with " +
                                     std::to_string(least) + " already accounted for");
       }
-      least += smallest;
+      least = std::min(least + smallest, SIZE_MAX / 2);
     }
     if (least > kMaxResults) {
       return InvalidArgumentError("claim " + ClaimName(*claim.claim) +
@@ -259,6 +262,9 @@ Result<bool> Searcher::NoFit() const {
 // ---- the search ----
 
 Searcher::Outcome Searcher::Search() {
+  if (!EnoughDevices()) {
+    return Outcome::kNo;
+  }
   const Outcome outcome = NextRequest(0, 0);
   if (outcome != Outcome::kStartOver) {
     return outcome;
@@ -267,10 +273,34 @@ Searcher::Outcome Searcher::Search() {
   return HasHope() ? NextRequest(0, 0) : Outcome::kNo;
 }
 
+// Whether there are as many devices as the requests need together, were they all alike. What most
+// nodes of a full cluster fail at.
+bool Searcher::EnoughDevices() {
+  if (any_dynamic_ || prepared_.wants_all() || prepared_.wants_admin() || !MayLookAhead()) {
+    return true;
+  }
+  std::size_t needed = 0;
+  for (const PreparedClaim& claim : prepared_.claims()) {
+    for (const PreparedRequest& request : claim.requests) {
+      needed += request.has_alternatives ? 0 : request.alternatives[0]->num_devices;
+    }
+  }
+  std::size_t free = 0;
+  for (std::size_t word = 0; word < words_ && free < needed; ++word) {
+    std::uint64_t any = 0;
+    for (const Wanted* wanted : prepared_.wanted()) {
+      any |= Free(wanted->claim, *wanted, word);
+    }
+    free += static_cast<std::size_t>(std::popcount(any));
+  }
+  return free >= needed;
+}
+
 // A branch that has failed.
 Searcher::Outcome Searcher::GiveUp() {
   ++failures_;
-  if (!started_over_ && MayLookAhead()) {
+  if (!started_over_ && failures_ > std::min(options_.patience, kFailuresToStartOver) &&
+      MayLookAhead()) {
     started_over_ = true;
     return Outcome::kStartOver;
   }
@@ -406,13 +436,11 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
     if (!CanStillSucceed(claim, request, alternative, number, first)) {
       return GiveUp();
     }
-    if (!any_dynamic_) {
-      WriteKey(claim, request, alternative, number, first);
-      if (failed_.contains(key_)) {
-        return GiveUp();
-      }
-      key = key_;
+    WriteKey(claim, request, alternative, number, first);
+    if (failed_.contains(key_)) {
+      return GiveUp();
     }
+    key = key_;
   }
   std::uint64_t* skipped = nullptr;
   std::vector<std::uint64_t> skipped_words;
@@ -459,7 +487,7 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
       if (outcome != Outcome::kNo) {
         return outcome;
       }
-      if (MayLookAhead() && !prepared_.wants_admin()) {
+      if (failures_ > options_.patience && MayLookAhead() && !prepared_.wants_admin()) {
         if (skipped == nullptr) {
           FindKinds();
           skipped_words.assign(words_, 0);
@@ -487,13 +515,22 @@ Searcher::Outcome Searcher::Take(std::size_t claim, const Wanted& wanted, Candid
                                    ? (shareable ? 0 : state.devices[candidate / 64])
                                    : in_use_[candidate / 64];
     if ((used & BitOf(candidate)) != 0 ||
-        (!features.partitionable_devices && !device.api().consumes_counters.empty())) {
+        (!features.partitionable_devices && !device.api().consumes_counters.empty()) ||
+        (features.IsExperimental() && !features.optional_node_operations &&
+         !device.layout().slice->skip_node_operations.empty())) {
       return Outcome::kNo;
     }
   }
-  if (!device.layout().counters.empty()) {
+  if (!NodeSkipsOperations(candidate)) {
+    return Outcome::kNo;
+  }
+  if (!device.layout().counters.empty() || !device.layout().groups.empty()) {
     if (!(shareable && HasShares(candidate))) {
+      if (!JoinGroups(candidate, undo)) {
+        return Outcome::kNo;
+      }
       if (!TakeCounters(candidate)) {
+        TakeBackChecks(claim, wanted, candidate, undo);
         return Outcome::kNo;
       }
       undo.counters = true;
@@ -571,6 +608,42 @@ void Searcher::TakeBackChecks(std::size_t claim, const Wanted& wanted, Candidate
       left_[place.first_counter + use.counter] += use.amount;
     }
   }
+  if (!undo.groups.empty()) {
+    const PoolPlace& place = PlaceOf(candidate);
+    const auto& uses = DeviceOf(candidate).layout().groups;
+    for (std::size_t i = undo.groups.size(); i-- > 0;) {
+      groups_[place.first_group + uses[i].counter_set] = undo.groups[i];
+    }
+  }
+}
+
+// Adds the device to what shares its counter sets, if their groups allow it.
+bool Searcher::JoinGroups(Candidate candidate, Undo& undo) {
+  const PoolPlace& place = PlaceOf(candidate);
+  const auto& uses = DeviceOf(candidate).layout().groups;
+  const bool admitted = std::all_of(uses.begin(), uses.end(), [&](const inventory::GroupUse& use) {
+    return groups_[place.first_group + use.counter_set].Admits(*use.groups);
+  });
+  if (!admitted) {
+    return false;
+  }
+  for (const inventory::GroupUse& use : uses) {
+    inventory::CompatibilityGroups& groups = groups_[place.first_group + use.counter_set];
+    undo.groups.push_back(groups);
+    groups.Add(*use.groups);
+  }
+  return true;
+}
+
+// Whether the node does without what the device's slice says that need not be done.
+bool Searcher::NodeSkipsOperations(Candidate candidate) const {
+  const Features& features = prepared_.features();
+  if (!features.optional_node_operations ||
+      DeviceOf(candidate).layout().slice->skip_node_operations.empty()) {
+    return true;
+  }
+  const std::vector<std::string>& declared = node_->status.declared_features;
+  return std::find(declared.begin(), declared.end(), "DRAOptionalNodeOperations") != declared.end();
 }
 
 // Takes the device's counters if they are there. As upstream, nothing can be taken from a pool of

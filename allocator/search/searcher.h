@@ -67,6 +67,7 @@ class Searcher {
     const LayoutFacts* facts;
     std::uint32_t first_word;
     std::uint32_t first_counter;
+    std::uint32_t first_group;
   };
   // What a request can have on this node; by word.
   struct Sets {
@@ -91,8 +92,11 @@ class Searcher {
     bool capacity = false;
     bool capacity_existed = false;
     std::uint32_t constraints = 0;
+    std::vector<inventory::CompatibilityGroups> groups;  // as they were
   };
 
+  // Branches that fail before it is asked whether there is any hope.
+  static constexpr std::uint64_t kFailuresToStartOver = 16;
   // Failed states that are remembered.
   static constexpr std::size_t kMaxFailedStates = 1 << 15;
 
@@ -108,6 +112,7 @@ class Searcher {
   Outcome Search();
   Outcome Fail(Status error);
   Outcome GiveUp();
+  bool EnoughDevices();
   bool CountStep();
   Outcome NextRequest(std::size_t claim, std::size_t request);
   Outcome NextDevice(std::size_t claim, std::size_t request, std::size_t alternative,
@@ -121,6 +126,8 @@ class Searcher {
   void TakeBackChecks(std::size_t claim, const Wanted& wanted, Candidate candidate,
                       const Undo& undo);
   bool TakeCounters(Candidate candidate);
+  bool JoinGroups(Candidate candidate, Undo& undo);
+  bool NodeSkipsOperations(Candidate candidate) const;
   void ChangeShares(Candidate candidate, const Wanted& wanted, bool add, Undo& undo);
   bool HasShares(Candidate candidate) const;
   Result<bool> FitsNow(const Wanted& wanted, Candidate candidate) const;
@@ -175,6 +182,8 @@ class Searcher {
   bool SomeValueServes(std::size_t claim, std::size_t constraint);
   bool ValuesSuffice(std::size_t claim, std::size_t constraint);
   void FindKinds();
+  void AddCapacity(inventory::DeviceRef device, selector::KeyWriter& key) const;
+  const Shares* SharesOf(Candidate candidate) const;
   void SkipKind(Candidate candidate, Words skipped) const;
   // What tells the state of the search apart, in `key_`.
   void WriteKey(std::size_t claim, std::size_t request, std::size_t alternative, std::size_t number,
@@ -193,9 +202,10 @@ class Searcher {
   std::vector<std::uint64_t> set_words_;  // what `sets_` points into, where it is not the facts
   std::vector<std::vector<Candidate>> all_devices_;  // by request; for mode All
   std::vector<std::uint64_t> in_use_;
-  std::vector<std::uint64_t> blocked_;   // by counters
-  std::vector<std::uint64_t> dynamic_;   // capacity hangs on what is in use
-  std::vector<inventory::Amount> left_;  // of each pool's counters
+  std::vector<std::uint64_t> blocked_;                  // by counters
+  std::vector<std::uint64_t> dynamic_;                  // capacity hangs on what is in use
+  std::vector<inventory::Amount> left_;                 // of each pool's counters
+  std::vector<inventory::CompatibilityGroups> groups_;  // of each pool's counter sets
   std::vector<Shares> shares_;
   bool any_fails_ = false;
   bool any_dynamic_ = false;

@@ -120,6 +120,8 @@ std::shared_ptr<const Content> ContentTable::Find(const std::string& driver,
 Selector::Selector(std::string_view expression, cel::dra::CompiledSelector compiled,
                    cel::dra::Features features)
     : compiled_(std::move(compiled)), features_(features) {
+  // A content has lists only where they are wanted.
+  features_.list_type_attributes = true;
   reads_all_ = !FindReads(expression, reads_);
   std::sort(reads_.begin(), reads_.end());
 }

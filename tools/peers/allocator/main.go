@@ -9,6 +9,9 @@
 //	{"claim":"ns/name"}                                 it does not
 //	{"claim":"ns/name","error":"..."}                   a fatal error
 //
+// {"kind":"Together","items":[...]} are claims that are allocated together, on one node; the answer has
+// "claims" and "allocations".
+//
 // {"kind":"Reset"} forgets everything; "features":["DRAListTypeAttributes",...] in it turns on what is
 // not on by default, until the next one. After it, and at the end, output is flushed.
 //
@@ -73,10 +76,12 @@ type world struct {
 }
 
 type answer struct {
-	Claim      string                        `json:"claim"`
-	Node       string                        `json:"node,omitempty"`
-	Allocation *resourceapi.AllocationResult `json:"allocation,omitempty"`
-	Error      string                        `json:"error,omitempty"`
+	Claim       string                         `json:"claim,omitempty"`
+	Claims      []string                       `json:"claims,omitempty"`
+	Allocations []resourceapi.AllocationResult `json:"allocations,omitempty"`
+	Node        string                         `json:"node,omitempty"`
+	Allocation  *resourceapi.AllocationResult  `json:"allocation,omitempty"`
+	Error       string                         `json:"error,omitempty"`
 }
 
 func newWorld(enabled []string) *world {
@@ -139,43 +144,65 @@ func (w *world) state() structured.AllocatedState {
 	return state
 }
 
-func (w *world) allocate(claim *resourceapi.ResourceClaim) answer {
+// allocate finds devices for claims on the first node that has them.
+func (w *world) allocate(claims []*resourceapi.ResourceClaim) (node string, results []resourceapi.AllocationResult, failure string) {
 	ctx := context.Background()
-	name := claim.Namespace + "/" + claim.Name
 	allocator, err := structured.NewAllocator(ctx, w.features, w.state(), w.classes, w.slices, w.cache)
 	if err != nil {
-		return answer{Claim: name, Error: err.Error()}
+		return "", nil, err.Error()
 	}
-	onNode := ""
 	for _, node := range w.nodes {
-		results, err := allocator.Allocate(ctx, node, []*resourceapi.ResourceClaim{claim})
+		results, err := allocator.Allocate(ctx, node, claims)
 		if errors.Is(err, structured.ErrFailedAllocationOnNode) {
-			onNode = err.Error()
+			failure = err.Error()
 			continue
 		}
 		if err != nil {
-			return answer{Claim: name, Error: err.Error()}
+			return "", nil, err.Error()
 		}
-		if len(results) == 1 {
-			claim.Status.Allocation = &results[0]
-			w.claims = append(w.claims, claim)
-			return answer{Claim: name, Node: node.Name, Allocation: results[0].DeepCopy()}
+		if len(results) == len(claims) {
+			for i := range claims {
+				claims[i].Status.Allocation = results[i].DeepCopy()
+				w.claims = append(w.claims, claims[i])
+			}
+			return node.Name, results, ""
 		}
 	}
-	return answer{Claim: name, Error: onNode}
+	return "", nil, failure
 }
 
 // normalize replaces what is random.
-func normalize(a *answer) {
-	if a.Allocation == nil {
-		return
-	}
-	for i := range a.Allocation.Devices.Results {
-		if a.Allocation.Devices.Results[i].ShareID != nil {
-			id := types.UID("share")
-			a.Allocation.Devices.Results[i].ShareID = &id
+func normalize(results []resourceapi.AllocationResult) {
+	for r := range results {
+		for i := range results[r].Devices.Results {
+			if results[r].Devices.Results[i].ShareID != nil {
+				id := types.UID("share")
+				results[r].Devices.Results[i].ShareID = &id
+			}
 		}
 	}
+}
+
+func (w *world) answerOne(claim *resourceapi.ResourceClaim) answer {
+	a := answer{Claim: claim.Namespace + "/" + claim.Name}
+	var results []resourceapi.AllocationResult
+	a.Node, results, a.Error = w.allocate([]*resourceapi.ResourceClaim{claim})
+	normalize(results)
+	if len(results) == 1 {
+		a.Allocation = &results[0]
+	}
+	return a
+}
+
+func (w *world) answerTogether(claims []*resourceapi.ResourceClaim) answer {
+	var a answer
+	for _, claim := range claims {
+		setDefaults(claim)
+		a.Claims = append(a.Claims, claim.Namespace+"/"+claim.Name)
+	}
+	a.Node, a.Allocations, a.Error = w.allocate(claims)
+	normalize(a.Allocations)
+	return a
 }
 
 // setDefaults does what the API server's defaulting does to a claim.
@@ -206,6 +233,15 @@ func decode[T any](line []byte) *T {
 		os.Exit(2)
 	}
 	return value
+}
+
+func write(out *bufio.Writer, a answer) {
+	text, err := json.Marshal(a)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	fmt.Fprintf(out, "%s\n", text)
 }
 
 func main() {
@@ -240,14 +276,11 @@ func main() {
 				w.claims = append(w.claims, claim)
 				continue
 			}
-			a := w.allocate(claim)
-			normalize(&a)
-			text, err := json.Marshal(a)
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				os.Exit(2)
-			}
-			fmt.Fprintf(out, "%s\n", text)
+			write(out, w.answerOne(claim))
+		case "Together":
+			write(out, w.answerTogether(decode[struct {
+				Items []*resourceapi.ResourceClaim `json:"items"`
+			}](line).Items))
 		default:
 			fmt.Fprintf(os.Stderr, "unknown kind %q\n", kind)
 			os.Exit(2)
