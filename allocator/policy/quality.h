@@ -34,10 +34,12 @@
 #include <utility>
 #include <vector>
 
-#include "allocator/policy/amount.h"
+#include "allocator/inventory/amount.h"
 #include "api/resource/types.h"
 
 namespace assay::allocator::policy {
+
+using inventory::Amount;
 
 inline constexpr double kDomainShare = 0.25;
 

@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-#include "allocator/policy/amount.h"
+#include "allocator/inventory/amount.h"
 #include "allocator/policy/quality.h"
 
 namespace assay::allocator::policy {
