@@ -1,6 +1,7 @@
 #include "cel/cost.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <map>
 #include <vector>
@@ -216,6 +217,12 @@ class Estimator {
     if (!comprehension.iter_var2.empty()) {
       PushIterated(comprehension.iter_var, comprehension.iter_range, Iterated::kKey);
       PushIterated(comprehension.iter_var2, comprehension.iter_range, Iterated::kValue);
+      // cel-go appends both to one slice of Go's: where that has room left, the second name takes
+      // the first one's place.
+      const std::size_t depth = locals_.back().path.size() - 1;
+      if (depth > 0 && !std::has_single_bit(depth)) {
+        locals_[locals_.size() - 2].path = locals_.back().path;
+      }
     } else {
       PushIterated(comprehension.iter_var, comprehension.iter_range, Iterated::kSingle);
     }

@@ -153,7 +153,12 @@ class Expander {
     return expr;
   }
 
-  Expr* Error() { return New(ExprKind::kError); }
+  // Stands where what is wrong is.
+  Expr* Error() {
+    Expr* expr = New(ExprKind::kError);
+    expr->offset = ast_.issues.back().offset;
+    return expr;
+  }
 
   Expr* Fail(std::int32_t offset, std::string message) {
     ast_.issues.push_back({offset, std::move(message)});

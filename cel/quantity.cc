@@ -251,6 +251,12 @@ Quantity& Quantity::operator+=(const Quantity& other) {
 }
 
 Quantity& Quantity::operator-=(const Quantity& other) {
+  // Kubernetes negates an int64, the least of which has no counterpart, and adds it if that fits.
+  const bool is_least = !is_decimal_ && !other.is_decimal_ && scale_ == other.scale_ &&
+                        other.unscaled_ == std::numeric_limits<std::int64_t>::min();
+  if (is_least && unscaled_ >= 0) {
+    return *this += other;
+  }
   return *this += Quantity(-other.unscaled_, other.scale_, other.is_decimal_);
 }
 

@@ -1,6 +1,6 @@
 #include "cel/runtime_cost.h"
 
-#include <cmath>
+#include <algorithm>
 #include <map>
 
 #include "cel/library/opaque_values.h"
@@ -15,7 +15,11 @@ std::uint64_t Size(const Value& value) {
   return SizeForCost(value);
 }
 
-std::uint64_t RoundUp(double value) { return static_cast<std::uint64_t>(std::ceil(value)); }
+// Sizes are far below 2^53; std::ceil would be a call.
+std::uint64_t RoundUp(double value) {
+  const auto whole = static_cast<std::int64_t>(value);
+  return static_cast<std::uint64_t>(whole + (static_cast<double>(whole) < value ? 1 : 0));
+}
 
 std::uint64_t TextCost(const Value& value, double factor = 1) {
   return RoundUp(static_cast<double>(Size(value)) * factor * kTextCost);

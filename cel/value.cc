@@ -1,12 +1,13 @@
 #include "cel/value.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <optional>
 
+#include "cel/library/text.h"
 #include "cel/type.h"
 
 namespace assay::cel {
@@ -498,9 +499,26 @@ int Compare(const Value& a, const Value& b) {
   }
 }
 
+namespace {
+
+// The length of the ASCII text that `text` starts with, in steps of eight.
+std::size_t AsciiPrefix(std::string_view text) {
+  std::size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + i, 8);
+    if ((bytes & 0x8080808080808080) != 0) {
+      break;
+    }
+  }
+  return i;
+}
+
+}  // namespace
+
 std::size_t CodePointCount(std::string_view text) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size();) {
+  std::size_t count = AsciiPrefix(text);
+  for (std::size_t i = count; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
     std::size_t length = 1;
     if (byte >= 0xC2 && byte < 0xE0) {
@@ -562,11 +580,8 @@ std::string DebugString(const Value& value) {
       return std::to_string(value.int_value());
     case ValueKind::kUint:
       return std::to_string(value.uint_value());
-    case ValueKind::kDouble: {
-      char text[32];
-      const auto end = std::to_chars(text, text + sizeof(text), value.double_value());
-      return {text, end.ptr};
-    }
+    case ValueKind::kDouble:
+      return library::FormatGeneral(value.double_value());
     case ValueKind::kString:
     case ValueKind::kBytes:
     case ValueKind::kError:

@@ -46,7 +46,7 @@ std::optional<CostRange> EstimateSize(std::span<const std::string> path) {
     return std::nullopt;
   }
   if (path.size() == 1) {
-    return upto(static_cast<std::uint64_t>(-1));
+    return upto(0);  // an object has no elements
   }
   const std::string& field = path[1];
   if (field == "driver" || field == "allowMultipleAllocations") {
@@ -314,11 +314,20 @@ CompiledSelector CompileSelector(std::string_view expression, const CompileOptio
 
 namespace {
 
-// What cel-go says when a result that is no bool is wanted as one.
-Status NotBool(const Value& value) {
-  const std::string type(TypeName(value));
+// A result that is no bool as one, as cel-go has it: an optional counts as what it holds.
+Result<bool> AsBool(const Value& result) {
+  Value value = result;
   std::string reason;
+  while (value.Is(ValueKind::kOptional) && value.optional() != nullptr) {
+    value = *value.optional();
+  }
+  const std::string type(TypeName(value));
   switch (value.kind()) {
+    case ValueKind::kBool:
+      return value.bool_value();
+    case ValueKind::kOptional:
+      reason = "optional.none() dereference";
+      break;
     case ValueKind::kInt:
     case ValueKind::kUint:
     case ValueKind::kDouble:
@@ -337,7 +346,7 @@ Status NotBool(const Value& value) {
       reason = "type conversion error from '" + type.substr(type.rfind('.') + 1) + "' to 'bool'";
       break;
   }
-  return InvalidArgumentError("CEL result of type " + type +
+  return InvalidArgumentError("CEL result of type " + std::string(TypeName(result)) +
                               " could not be converted to bool: " + reason);
 }
 
@@ -356,7 +365,7 @@ MatchResult CompiledSelector::MatchesWithCost(const Device& device) const {
     return {InvalidArgumentError(std::string(evaluation.value.text())), evaluation.cost};
   }
   if (!evaluation.value.Is(ValueKind::kBool)) {
-    return {NotBool(evaluation.value), evaluation.cost};
+    return {AsBool(evaluation.value), evaluation.cost};
   }
   return {evaluation.value.bool_value(), evaluation.cost};
 }

@@ -222,6 +222,22 @@ Value VariableAttribute::Resolve(Frame& frame) const {
   return ApplyQualifiers(frame, value, qualifiers_);
 }
 
+Value PathNode::Evaluate(Frame& frame) const {
+  Value object = frame.variables[variable_];
+  if (object.Is(ValueKind::kOptional)) {
+    return general_->Evaluate(frame);
+  }
+  for (const Value& key : keys_) {
+    if (object.IsError()) {
+      break;
+    }
+    object = Select(frame, object, key, false).value;
+    frame.Charge(kSelectCost);
+  }
+  frame.Charge(kSelectCost);
+  return object;
+}
+
 Value RelativeAttribute::Resolve(Frame& frame) const {
   const Value value = operand_->Evaluate(frame);
   return value.IsError() ? value : ApplyQualifiers(frame, value, qualifiers_);
@@ -313,8 +329,12 @@ Value CallNode::Evaluate(Frame& frame) const {
   if (arguments == Arguments::kSomeMissing) {
     return result;
   }
+  // What a call costs is mostly known before it is made: one that is too dear is not made.
+  const bool known_cost = !target_.cost_is_of_result;
+  const std::uint64_t cost = known_cost ? ComputeCallCost(target_.cost, values, result) : 0;
   if (arguments == Arguments::kAll) {
-    if (frame.stopped) {
+    if (frame.stopped || cost > frame.cost_limit - frame.cost) {
+      frame.Charge(cost);
       return Value::Error("stopped");
     }
     if (target_.function == nullptr) {
@@ -329,12 +349,14 @@ Value CallNode::Evaluate(Frame& frame) const {
     frame.Panic(result.text());
     return result;
   }
-  const Value panic = CostPanic(frame.context(), target_.cost, values);
-  if (panic.IsError()) {
-    frame.Panic(panic.text());
-    return panic;
+  if (target_.may_panic) {
+    const Value panic = CostPanic(frame.context(), target_.cost, values);
+    if (panic.IsError()) {
+      frame.Panic(panic.text());
+      return panic;
+    }
   }
-  frame.Charge(ComputeCallCost(target_.cost, values, result));
+  frame.Charge(known_cost ? cost : ComputeCallCost(target_.cost, values, result));
   return result;
 }
 

@@ -114,6 +114,9 @@ class VariableAttribute final : public Attribute {
       : where_(where), index_(index), name_(name) {}
   Value Resolve(Frame& frame) const override;
   QualifierList& qualifiers() { return qualifiers_; }
+  const QualifierList& qualifiers() const { return qualifiers_; }
+  Where where() const { return where_; }
+  std::size_t index() const { return index_; }
 
  private:
   Where where_;
@@ -208,6 +211,8 @@ class CallNode final : public Node {
     CallCost cost = CallCost::kOne;
     // Arguments after the first error are not evaluated, and the call is then free; else all are.
     bool stops_at_error = false;
+    bool may_panic = false;          // CostPanic() has something to look at
+    bool cost_is_of_result = false;  // the call costs by what it gives
   };
   CallNode(const Target& target, std::span<const Node* const> args)
       : target_(target), args_(args) {}
@@ -216,9 +221,37 @@ class CallNode final : public Node {
   const Target& target() const { return target_; }
 
  private:
-  static constexpr std::size_t kMaxArgs = 8;
+  static constexpr std::size_t kMaxArgs = 3;  // more go to the arena
   Target target_;
   std::span<const Node* const> args_;
+};
+
+// A call of constants: its result is known, and costs all the same.
+class FoldedCallNode final : public Node {
+ public:
+  FoldedCallNode(const Value& value, std::uint64_t cost) : value_(value), cost_(cost) {}
+  Value Evaluate(Frame& frame) const override {
+    frame.Charge(cost_);
+    return value_;
+  }
+
+ private:
+  Value value_;
+  std::uint64_t cost_;
+};
+
+// variable.a["b"].c: what most selectors are made of.
+class PathNode final : public Node {
+ public:
+  // `general` does the same for variables that hold an optional.
+  PathNode(std::size_t variable, std::span<const Value> keys, const Node* general)
+      : variable_(variable), keys_(keys), general_(general) {}
+  Value Evaluate(Frame& frame) const override;
+
+ private:
+  std::size_t variable_;
+  std::span<const Value> keys_;
+  const Node* general_;
 };
 
 // x in [constants].

@@ -55,7 +55,32 @@ class Planner {
     }
     // A ternary itself is free; has() gives back what the name costs.
     const std::uint64_t cost = step.conditional != nullptr || step.test_only ? 0 : kSelectCost;
-    return arena_.New<AttributeNode>(step.attribute, cost, step.test_only);
+    const Node* node = arena_.New<AttributeNode>(step.attribute, cost, step.test_only);
+    const Node* path = PlanPath(step, node);
+    return path == nullptr ? node : path;
+  }
+
+  // The shorter way for selections by constants from a variable; null if the step is none.
+  const Node* PlanPath(const Step& step, const Node* general) {
+    if (step.variable == nullptr || step.test_only ||
+        step.variable->where() != VariableAttribute::Where::kVariable) {
+      return nullptr;
+    }
+    std::size_t size = 0;
+    for (const QualifierLink* link = step.variable->qualifiers().first; link != nullptr;
+         link = link->next) {
+      if (!link->qualifier.HasKey() || link->qualifier.optional || link->qualifier.test_only) {
+        return nullptr;
+      }
+      ++size;
+    }
+    std::span<Value> keys = arena_.NewArray<Value>(size);
+    size = 0;
+    for (const QualifierLink* link = step.variable->qualifiers().first; link != nullptr;
+         link = link->next) {
+      keys[size++] = link->qualifier.key;
+    }
+    return arena_.New<PathNode>(step.variable->index(), keys, general);
   }
 
   std::span<const Node* const> FinishAll(const std::vector<Step>& steps) {
@@ -353,6 +378,11 @@ class Planner {
         return *std::move(step);
       }
     }
+    target.may_panic = target.cost == CallCost::kListSelfCompare ||
+                       target.cost == CallCost::kListCompareKeys ||
+                       target.cost == CallCost::kListFlatten;
+    target.cost_is_of_result =
+        target.cost == CallCost::kResultTwice || target.cost == CallCost::kListOutput;
     target.stops_at_error = StopsAtError(function, overload, args.size());
     if (!CompileRegex(function, args, &target)) {
       return OfError("invalid regular expression");
@@ -364,7 +394,8 @@ class Planner {
     if (is_conversion && args.size() == 1 && args[0].constant.has_value()) {
       return Fold(*node);
     }
-    return OfNode(node);
+    return overload != nullptr && IsParser(function.name) && AllConstant(args) ? Known(*node)
+                                                                               : OfNode(node);
   }
 
   // cel-go calls functions of one and two arguments directly, all others by a list that it stops
@@ -380,6 +411,23 @@ class Planner {
     }
     return std::count_if(function.overloads.begin(), function.overloads.end(),
                          [](const Overload& o) { return o.implementation != nullptr; }) > 1;
+  }
+
+  static bool IsParser(std::string_view function) {
+    return function == "quantity" || function == "semver" || function == "ip" || function == "cidr";
+  }
+
+  static bool AllConstant(const std::vector<Step>& args) {
+    return std::all_of(args.begin(), args.end(),
+                       [](const Step& arg) { return arg.constant.has_value(); });
+  }
+
+  // What parses a literal is called once, here, but not a constant as cel-go has it: it costs, and
+  // its error is one of the evaluation.
+  Step Known(const Node& node) {
+    Frame frame{arena_, {}, {}, UINT64_MAX};
+    const Value value = node.Evaluate(frame);
+    return OfNode(arena_.New<FoldedCallNode>(value, frame.cost));
   }
 
   // Conversions of constants are made while planning; one that fails is no program.

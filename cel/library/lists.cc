@@ -137,12 +137,18 @@ Value Slice(const CallContext& context, std::span<const Value> args) {
   return NewList(context, std::vector<Value>(values.begin() + start, values.begin() + end));
 }
 
+// Lists of lists of one list are short to write and long when they are flattened.
+constexpr std::size_t kMaxElements = 4 * 1024 * 1024;
+
 void FlattenInto(const Value& list, std::int64_t depth, std::vector<Value>& out) {
   for (const Value& value : Elements(list)) {
     if (!value.Is(ValueKind::kList) || depth == 0) {
       out.push_back(value);
     } else {
       FlattenInto(value, depth - 1, out);
+    }
+    if (out.size() > kMaxElements) {
+      return;
     }
   }
 }
@@ -163,6 +169,9 @@ Value Flatten(const CallContext& context, std::span<const Value> args) {
   }
   std::vector<Value> values;
   FlattenInto(args[0], depth, values);
+  if (values.size() > kMaxElements) {
+    return Value::Error("internal error: the list is too long");
+  }
   return NewList(context, values);
 }
 

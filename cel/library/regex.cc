@@ -3,6 +3,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "cel/library/library.h"
 
@@ -90,7 +91,7 @@ Value FindAll(const RE2& regex, const CallContext& context, const Value& text, s
   const re2::StringPiece input = Piece(text.text());
   std::vector<Value> found;
   std::size_t at = 0;
-  const char* previous_end = nullptr;
+  std::optional<std::size_t> previous_end;
   while (at <= input.size() && (limit < 0 || static_cast<std::int64_t>(found.size()) < limit)) {
     re2::StringPiece match;
     if (!regex.Match(input, at, input.size(), RE2::UNANCHORED, &match, 1)) {
@@ -98,9 +99,9 @@ Value FindAll(const RE2& regex, const CallContext& context, const Value& text, s
     }
     const auto end = static_cast<std::size_t>(match.data() + match.size() - input.data());
     // Go takes no empty match directly after another match.
-    if (!match.empty() || match.data() != previous_end) {
+    if (!match.empty() || end != previous_end) {
       found.push_back(Value::String({match.data(), match.size()}));
-      previous_end = match.data() + match.size();
+      previous_end = end;
     }
     if (!match.empty()) {
       at = end;

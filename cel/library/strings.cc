@@ -107,6 +107,12 @@ std::size_t CharacterLength(std::string_view text, std::size_t at) {
   return std::min(length, text.size() - at);
 }
 
+// Longer texts are not made: an expression could double one in every step, and its cost shows only
+// afterwards. Kubernetes makes them, and runs out of memory.
+constexpr std::size_t kMaxTextSize = 32 * 1024 * 1024;
+
+Value TooLong() { return Value::Error("internal error: the text is too long"); }
+
 Value Replace(const CallContext& context, std::span<const Value> args) {
   const std::string_view text = args[0].text();
   const std::string_view from = args[1].text();
@@ -116,6 +122,9 @@ Value Replace(const CallContext& context, std::span<const Value> args) {
   std::size_t at = 0;
   if (from.empty()) {
     while (left != 0) {
+      if (out.size() > kMaxTextSize) {
+        return TooLong();
+      }
       out += to;
       --left;
       if (at >= text.size()) {
@@ -127,6 +136,9 @@ Value Replace(const CallContext& context, std::span<const Value> args) {
     }
   } else {
     for (; left != 0; --left) {
+      if (out.size() > kMaxTextSize) {
+        return TooLong();
+      }
       const std::size_t found = text.find(from, at);
       if (found == std::string_view::npos) {
         break;
@@ -220,6 +232,9 @@ Value Join(const CallContext& context, std::span<const Value> args) {
     const Value part = list.At(i);
     if (!part.Is(ValueKind::kString)) {
       return context.Error({"join: invalid input: ", DebugString(part)});
+    }
+    if (out.size() > kMaxTextSize) {
+      return TooLong();
     }
     out += i == 0 ? "" : separator;
     out += part.text();

@@ -833,7 +833,7 @@ dra::DeviceContent RandomDevice(Random& random, bool lists) {
     }
   };
   add_capacity("mem", pick({"1Gi", "80Gi", "0", "1.5Gi", "9223372036854775807",
-                            "12345678901234567890", "1e3"}));
+                            "4611686018427387904", "1e3"}));
   add_capacity("cores", pick({"1500m", "1", "-1", "3.5", "100n"}));
   add_capacity("other.example.com/mem", pick({"1", "2Ki"}));
   return content;
