@@ -193,6 +193,8 @@ std::shared_ptr<const Selector> SelectorCache::Find(const std::string& expressio
   cel::dra::CompileOptions options;
   options.features = features_;
   options.estimate_cost = false;
+  // What the API server once accepted goes on to work, whatever the gates now.
+  options.environment = cel::dra::EnvironmentType::kStoredExpressions;
   auto selector = std::make_shared<const Selector>(
       expression, cel::dra::CompileSelector(expression, options), features_);
   entries_.push_front({expression, selector});
