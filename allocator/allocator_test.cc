@@ -252,7 +252,7 @@ TEST_F(InventoryTest, ExplainsWhatHoldsARequestBack) {
   EXPECT_EQ(
       explanation.ToString(),
       "claim default/c, request r: 2 wanted of 3 devices: 1 allocated, 1 tainted k:NoExecute, "
-      "1 not selected: selector #0: !('x' in device.attributes['d.example.com'])");
+      "1 failing selector #0: !('x' in device.attributes['d.example.com'])");
 }
 
 }  // namespace

@@ -80,7 +80,8 @@ std::optional<std::string> AnswerObject(const std::string& text) {
   if (!decoded.ok()) {
     return Error(decoded.status());
   }
-  std::string as_json = json::EncodeMessage(*version.message, value.get(), *type_meta);
+  std::string as_json =
+      json::EncodeMessage(*version.message, value.get(), *type_meta, {.level = Level::k1_36});
   std::string as_proto = proto::EncodeEnvelope(
       *type_meta, proto::EncodeMessage(*version.message, value.get(), Level::k1_36));
   // What Go wrote must be readable too.

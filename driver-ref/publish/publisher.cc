@@ -105,7 +105,8 @@ void Publisher::Finish(const Status& status) {
     backoff_ = {};
     if (!watching_) {
       watching_ = true;
-      informer_.Start();
+      // What went before the watch began is no event.
+      informer_.Start([this] { Schedule(kSettle); });
     }
   } else if (status.code() == StatusCode::kInvalidArgument) {
     backoff_ = {};
