@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/base64.h"
 #include "cel/environment.h"
 #include "cel/library/times.h"
 #include "cel/program.h"
@@ -56,26 +57,6 @@ std::int64_t ToInt(const json& value) {
   return value.is_string() ? std::stoll(value.get<std::string>()) : value.get<std::int64_t>();
 }
 
-std::string FromBase64(const std::string& text) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  unsigned bits = 0;
-  int count = 0;
-  for (char c : text) {
-    if (c == '=') {
-      break;
-    }
-    bits = bits << 6 | static_cast<unsigned>(kDigits.find(c));
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xFF);
-    }
-  }
-  return out;
-}
-
 // cel.expr's value, as proto-JSON.
 Value ToValue(const json& value, Arena& arena) {
   if (value.contains("int64Value")) {
@@ -91,7 +72,7 @@ Value ToValue(const json& value, Arena& arena) {
     return Value::String(arena.Copy(value["stringValue"].get<std::string>()));
   }
   if (value.contains("bytesValue")) {
-    return Value::Bytes(arena.Copy(FromBase64(value["bytesValue"])));
+    return Value::Bytes(arena.Copy(*DecodeBase64(value["bytesValue"].get<std::string>())));
   }
   if (value.contains("boolValue")) {
     return Value::Bool(value["boolValue"]);
@@ -111,22 +92,6 @@ Value ToValue(const json& value, Arena& arena) {
     return Value::Of(static_cast<const Map*>(map));
   }
   return Value::Null();
-}
-
-std::string Base64(std::string_view bytes) {
-  static constexpr char kDigits[] =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-    }
-  }
-  return out;
 }
 
 // A value as the tests write it; entries of maps in the order of their text.
@@ -151,7 +116,7 @@ json ToJson(const Value& value) {
     case ValueKind::kString:
       return {{"stringValue", std::string(value.text())}};
     case ValueKind::kBytes:
-      return {{"bytesValue", Base64(value.text())}};
+      return {{"bytesValue", EncodeBase64(value.text())}};
     case ValueKind::kType:
       return {{"typeValue", std::string(value.type()->name())}};
     case ValueKind::kDuration:

@@ -44,7 +44,7 @@ if(ASSAY_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# With ASSAY_PRECOMPILE, what most sources above the API's types include is parsed once: a third less
+# With ASSAY_PRECOMPILE, what most sources above the API's types include is parsed once, which pays
 # for a cold build. Off where compilers' results are cached or a missing include is to be found.
 function(assay_precompile_for target headers)
   if(NOT ASSAY_PRECOMPILE)

@@ -29,7 +29,6 @@ using assay::allocator::replay::Shrink;
 using assay::allocator::replay::ToYaml;
 using nlohmann::json;
 
-constexpr int kSkipped = 77;
 // Cases that the peer is asked at a time.
 constexpr std::uint64_t kChunk = 5000;
 // Answers that differ, shown before the first such case is shrunk.
@@ -209,17 +208,15 @@ int main(int argc, char** argv) {
                    .seed = argc > 4 ? std::strtoull(argv[4], nullptr, 10) : 1,
                    .scratch = argv[2]};
   std::filesystem::create_directories(run.scratch);
-  if (std::system("command -v go >/dev/null 2>&1") != 0) {
-    std::cout << "skipped: there is no Go here\n";
-    return kSkipped;
-  }
   const std::string program = (run.scratch / "peer").string();
-  const std::string module = *level == assay::api::Level::k1_37 ? "-modfile=go.1.37.mod " : "";
-  const std::string build = "cd '" + std::string(argv[1]) + "' && go build " + module + "-o '" +
-                            program + "' . 2>'" + program + ".log'";
-  if (std::system(build.c_str()) != 0) {
-    std::cout << "skipped: the peer cannot be built here; see " << program << ".log\n";
-    return kSkipped;
+  const std::string source = argv[1];
+  std::string build = "'" + source + "/../build.sh' '" + source + "' '" + program + "'";
+  if (*level == assay::api::Level::k1_37) {
+    build += " -modfile=go.1.37.mod .";
+  }
+  const int status = std::system(build.c_str());
+  if (status != 0) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
   }
   return Compare(run, Peer(program, run.scratch));
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/base64.h"
 #include "base/random.h"
 #include "cel/dra/selector.h"
 #include "cel/environment.h"
@@ -25,8 +26,6 @@ namespace assay::cel::dra {
 namespace {
 
 using nlohmann::json;
-using testing::FromBase64;
-using testing::ToBase64;
 
 constexpr int kShownMismatches = 40;
 
@@ -123,7 +122,7 @@ json MakeRequest(std::uint64_t seed, std::uint64_t number) {
   for (const DeviceContent::Capacity& capacity : content.capacity) {
     device.push_back({{"name", capacity.name}, {"capacity", capacity.quantity}});
   }
-  json request = {{"expr", ToBase64(expression)},
+  json request = {{"expr", EncodeBase64(expression)},
                   {"device", device},
                   {"driver", content.driver},
                   {"multi", content.allow_multiple_allocations},
@@ -254,7 +253,7 @@ class Checker {
       ++counts_["panics of cel-go"];
       return;
     }
-    const std::string expression = FromBase64(request["expr"].get<std::string>());
+    const std::string expression = *DecodeBase64(request["expr"].get<std::string>());
     CompileOptions options;
     options.features = {request["consumable"], request["lists"]};
     options.environment = request["new"].get<bool>() ? EnvironmentType::kNewExpressions
@@ -292,7 +291,7 @@ class Checker {
   template <typename Differ>
   void Compare(const Answer& answer, const json& response, const Differ& differ) {
     const std::string compile_error =
-        WithoutNumbers(FromBase64(response.value("compileError", "")));
+        WithoutNumbers(*DecodeBase64(response.value("compileError", "")));
     if (compile_error.empty() != answer.compile_error.empty()) {
       differ("compile verdict", compile_error, answer.compile_error);
       return;
@@ -335,7 +334,7 @@ class Checker {
     bool same_result = false;
     for (const json& outcome : outcomes) {
       const std::string value = outcome.value("value", "");
-      const std::string error = WithoutGoValue(FromBase64(outcome.value("error", "")));
+      const std::string error = WithoutGoValue(*DecodeBase64(outcome.value("error", "")));
       const std::uint64_t cost = outcome["cost"];
       if (value == answer.value && error == WithoutGoValue(answer.error)) {
         if (cost == answer.cost) {

@@ -7,14 +7,12 @@
 #include <cstdio>
 #include <vector>
 
+#include "base/base64.h"
 #include "cel/library/text.h"
 #include "cel/type.h"
 
 namespace assay::cel::testing {
 namespace {
-
-constexpr std::string_view kDigits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 std::string Joined(const std::vector<std::string>& parts, char open, char close) {
   std::string text(1, open);
@@ -25,38 +23,6 @@ std::string Joined(const std::vector<std::string>& parts, char open, char close)
 }
 
 }  // namespace
-
-std::string ToBase64(std::string_view bytes) {
-  std::string out;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      out += i + k > bytes.size() ? '=' : kDigits[bits >> (18 - 6 * k) & 63];
-    }
-  }
-  return out;
-}
-
-std::string FromBase64(std::string_view text) {
-  std::string out;
-  unsigned bits = 0;
-  int count = 0;
-  for (char c : text) {
-    if (c == '=') {
-      break;
-    }
-    bits = bits << 6 | static_cast<unsigned>(kDigits.find(c));
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 0xFF);
-    }
-  }
-  return out;
-}
 
 std::string Show(const Value& value) {
   char text[48];
@@ -77,9 +43,9 @@ std::string Show(const Value& value) {
                     std::bit_cast<std::uint64_t>(value.double_value()));
       return text;
     case ValueKind::kString:
-      return (library::IsValidUtf8(value.text()) ? "s" : "s!") + ToBase64(value.text());
+      return (library::IsValidUtf8(value.text()) ? "s" : "s!") + EncodeBase64(value.text());
     case ValueKind::kBytes:
-      return "b" + ToBase64(value.text());
+      return "b" + EncodeBase64(value.text());
     case ValueKind::kDuration:
       return std::to_string(value.duration()) + "ns";
     case ValueKind::kTimestamp:

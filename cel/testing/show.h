@@ -5,7 +5,6 @@
 #define ASSAY_CEL_TESTING_SHOW_H_
 
 #include <string>
-#include <string_view>
 
 #include "cel/value.h"
 
@@ -14,10 +13,6 @@ namespace assay::cel::testing {
 // "true", "7", "7u", "d3ff0000000000000", "s" and base64, "[1,2]", "some(null)", "a net.IP". The
 // entries of maps are in the order of their text.
 std::string Show(const Value& value);
-
-std::string ToBase64(std::string_view bytes);
-// Of well-formed base64.
-std::string FromBase64(std::string_view text);
 
 }  // namespace assay::cel::testing
 

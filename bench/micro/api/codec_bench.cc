@@ -8,7 +8,7 @@
 #include "api/json/json.h"
 #include "api/proto/proto.h"
 #include "api/resource/types.h"
-#include "bench/work/large_slice.h"
+#include "bench/fixed_work/large_slice.h"
 
 namespace assay::bench {
 namespace {

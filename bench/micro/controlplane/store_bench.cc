@@ -9,7 +9,7 @@
 
 #include "api/object.h"
 #include "api/resource/types.h"
-#include "bench/work/large_slice.h"
+#include "bench/fixed_work/large_slice.h"
 #include "controlplane/store/store.h"
 
 namespace assay::bench {

@@ -10,18 +10,8 @@
 # or the modules cannot be fetched.
 set -euo pipefail
 differential=$(readlink -f "$1")
-mkdir -p "$2"
-folder=$(readlink -f "$2")
 count=${3:-2000}
 seed=${4:-${ASSAY_SEED:-1}}
-cd "$(dirname "$(readlink -f "$0")")"
-command -v go >/dev/null || { echo "skipped: there is no Go here"; exit 77; }
-if ! output=$(GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -o "$folder/cel" . 2>&1); then
-  echo "$output" >&2
-  if grep -qE 'dial tcp|lookup |proxyconnect|i/o timeout|connection refused|requires go' <<<"$output"; then
-    echo "skipped: the modules, or a Go that is new enough, cannot be had here"
-    exit 77
-  fi
-  exit 1
-fi
-"$differential" generate "$count" "$seed" | "$folder/cel" | "$differential" check
+here=$(dirname "$(readlink -f "$0")")
+"$here/../build.sh" "$here" "$2/cel"
+"$differential" generate "$count" "$seed" | "$2/cel" | "$differential" check

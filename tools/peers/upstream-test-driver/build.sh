@@ -21,23 +21,11 @@ for program in "$@"; do
   if [ -x "$folder/$program" ] && [ "$folder/$program" -nt go.mod ]; then
     continue
   fi
-  command -v go >/dev/null || {
-    echo "skipped: there is no Go here to build $program with"
-    exit 77
-  }
   # Two tests may want the same program at the same time.
   exec 9>"$folder/.lock"
   flock 9
   [ ! -x "$folder/$program" ] || continue
   echo "Building $program of Kubernetes v1.36.3"
-  if ! output=$(GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 \
-    go build -o "$folder/$program.new" "$package" 2>&1); then
-    echo "$output" >&2
-    if grep -qE 'dial tcp|lookup |proxyconnect|i/o timeout|connection refused|requires go' <<<"$output"; then
-      echo "skipped: the modules of $program, or a Go that is new enough, cannot be had here"
-      exit 77
-    fi
-    exit 1
-  fi
+  ../build.sh . "$folder/$program.new" "$package"
   mv "$folder/$program.new" "$folder/$program"
 done

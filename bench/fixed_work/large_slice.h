@@ -1,8 +1,8 @@
 // A ResourceSlice as large as they come, for benchmarks of what handles whole objects.
 //
 // Thread-safe: a function.
-#ifndef ASSAY_BENCH_WORK_LARGE_SLICE_H_
-#define ASSAY_BENCH_WORK_LARGE_SLICE_H_
+#ifndef ASSAY_BENCH_FIXED_WORK_LARGE_SLICE_H_
+#define ASSAY_BENCH_FIXED_WORK_LARGE_SLICE_H_
 
 #include "api/resource/types.h"
 
@@ -13,4 +13,4 @@ api::resource::ResourceSlice MakeLargeSlice();
 
 }  // namespace assay::bench
 
-#endif  // ASSAY_BENCH_WORK_LARGE_SLICE_H_
+#endif  // ASSAY_BENCH_FIXED_WORK_LARGE_SLICE_H_

@@ -23,7 +23,7 @@
 #include "base/result.h"
 #include "bench/macro/allocator/operations.h"
 #include "bench/macro/allocator/world.h"
-#include "bench/work/large_slice.h"
+#include "bench/fixed_work/large_slice.h"
 #include "cel/dra/selector.h"
 
 #define ASSAY_TEXT_OF_TEXT(x) #x

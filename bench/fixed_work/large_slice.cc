@@ -1,4 +1,4 @@
-#include "bench/work/large_slice.h"
+#include "bench/fixed_work/large_slice.h"
 
 #include <string>
 
