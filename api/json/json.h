@@ -61,8 +61,8 @@ struct Decoded {
   std::vector<std::string> warnings;
 };
 
-// Decodes text that is of the hub version of `kind` (other versions: api/codec/codec.h). An apiVersion or
-// kind in the text that differs is kInvalidArgument.
+// Decodes text that is of the hub version of `kind` (other versions: api/codec/codec.h). An
+// apiVersion or kind in the text that differs is kInvalidArgument.
 Result<Decoded> Decode(const Kind& kind, std::string_view text, const DecodeOptions& options);
 
 template <typename T>

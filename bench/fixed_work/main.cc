@@ -22,9 +22,9 @@
 #include "api/proto/proto.h"
 #include "api/resource/types.h"
 #include "base/result.h"
+#include "bench/fixed_work/large_slice.h"
 #include "bench/macro/allocator/operations.h"
 #include "bench/macro/allocator/world.h"
-#include "bench/fixed_work/large_slice.h"
 #include "cel/dra/selector.h"
 
 #define ASSAY_TEXT_OF_TEXT(x) #x
@@ -102,7 +102,7 @@ std::vector<Entry> Entries() {
       Allocator("one-node", 500, "one-node", {full, single}),
       Allocator("all-nodes", 50, "all-nodes", {full, single}),
       Allocator("half-full", 50, "first-fit", {full, "fill-half-100.jsonl.gz", single}),
-      Allocator("cycle", 100, "cycle", {full, "fill-random-100.jsonl.gz", single}),
+      Allocator("cycle", 1000, "cycle", {full, "fill-random-100.jsonl.gz", single}),
       Allocator("upkeep", 200, "upkeep", {full, "fill-7of8-100.jsonl.gz", single}),
       Allocator("req8", 20, "all-nodes", {full, "claims-req8-200.jsonl"}),
       Allocator("mig1g", 500, "one-node", {mig, "claims-mig1g-200.jsonl"}),
