@@ -1,16 +1,16 @@
 #include "allocator/allocator.h"
 
 #include <algorithm>
-#include <array>
-#include <functional>
 #include <map>
 #include <unordered_map>
 #include <utility>
 
 #include "allocator/explain/explainer.h"
+#include "allocator/internal/snapshot.h"
 #include "allocator/inventory/node_selection.h"
 #include "allocator/inventory/pool.h"
 #include "allocator/inventory/shape.h"
+#include "allocator/search/answers.h"
 #include "allocator/search/prepared.h"
 #include "allocator/search/search.h"
 #include "allocator/search/searcher.h"
@@ -30,115 +30,12 @@ using inventory::Pool;
 
 namespace {
 
+using internal::Classes;
+using internal::NodeIndex;
+using internal::PoolList;
+using internal::Tables;
 using inventory::PoolId;
 using inventory::Uses;
-using Classes = std::map<std::string, DeviceClass, std::less<>>;
-
-// Pools by number, in chunks that snapshots share as long as nothing in them changes.
-class PoolList {
- public:
-  const Pool* Get(std::uint32_t number) const {
-    return (*chunks_[number / kChunkSize])[number % kChunkSize].get();
-  }
-  void Set(std::uint32_t number, std::shared_ptr<const Pool> pool) {
-    if (number / kChunkSize >= chunks_.size()) {
-      chunks_.push_back(std::make_shared<Chunk>());
-    }
-    std::shared_ptr<Chunk>& chunk = chunks_[number / kChunkSize];
-    if (chunk.use_count() > 1) {
-      chunk = std::make_shared<Chunk>(*chunk);
-    }
-    (*chunk)[number % kChunkSize] = std::move(pool);
-  }
-
- private:
-  static constexpr std::uint32_t kChunkSize = 128;
-  using Chunk = std::array<std::shared_ptr<const Pool>, kChunkSize>;
-  std::vector<std::shared_ptr<Chunk>> chunks_;
-};
-
-// Which pools a node has to look at, by driver and name; shared by snapshots like PoolList.
-class NodeIndex {
- public:
-  using Numbers = std::vector<std::uint32_t>;
-
-  const Numbers& OfAll() const { return of_all_; }  // those that every node sees something of
-  const Numbers* OfNode(const std::string& node) const {
-    const std::shared_ptr<Shard>& shard = shards_[ShardOf(node)];
-    if (shard == nullptr) {
-      return nullptr;
-    }
-    const auto it = shard->find(node);
-    return it == shard->end() ? nullptr : &it->second;
-  }
-  std::vector<std::string> Nodes() const {
-    std::vector<std::string> nodes;
-    for (const std::shared_ptr<Shard>& shard : shards_) {
-      for (const auto& [node, numbers] : shard == nullptr ? Shard() : *shard) {
-        nodes.push_back(node);
-      }
-    }
-    std::sort(nodes.begin(), nodes.end());
-    return nodes;
-  }
-
-  // `before`: whether the first of two pools comes first.
-  template <typename Before>
-  void Add(std::uint32_t number, const Pool& pool, const Before& before) {
-    const auto insert = [&](Numbers& numbers) {
-      numbers.insert(std::lower_bound(numbers.begin(), numbers.end(), number, before), number);
-    };
-    if (pool.SeenByOthers()) {
-      insert(of_all_);
-    }
-    for (const std::string& node : pool.NodeNames()) {
-      insert(Change(node)[node]);
-    }
-  }
-  void Remove(std::uint32_t number, const Pool& pool) {
-    std::erase(of_all_, number);
-    for (const std::string& node : pool.NodeNames()) {
-      Shard& shard = Change(node);
-      const auto it = shard.find(node);
-      if (it != shard.end() && std::erase(it->second, number) > 0 && it->second.empty()) {
-        shard.erase(it);
-      }
-    }
-  }
-
- private:
-  static constexpr std::size_t kShards = 256;
-  using Shard = std::unordered_map<std::string, Numbers>;
-
-  static std::size_t ShardOf(const std::string& node) {
-    return std::hash<std::string>()(node) / 7 % kShards;
-  }
-  Shard& Change(const std::string& node) {
-    std::shared_ptr<Shard>& shard = shards_[ShardOf(node)];
-    if (shard == nullptr || shard.use_count() > 1) {
-      shard = shard == nullptr ? std::make_shared<Shard>() : std::make_shared<Shard>(*shard);
-    }
-    return *shard;
-  }
-
-  std::array<std::shared_ptr<Shard>, kShards> shards_;
-  Numbers of_all_;
-};
-
-// What devices and pools have in common; as long as an inventory or a snapshot of it is there.
-struct Tables {
-  Tables(const Features& features, std::size_t max_shared_values)
-      // 1.37 gives selectors lists whatever the gate; 1.36 fails on them.
-      : shapes(
-            {features.consumable_capacity, features.list_type_attributes || features.AtLeast1_37()},
-            max_shared_values),
-        layouts(features),
-        selectors({features.consumable_capacity, features.list_type_attributes}) {}
-
-  inventory::ShapeTable shapes;
-  inventory::LayoutTable layouts;
-  selector::SelectorCache selectors;
-};
 
 }  // namespace
 
@@ -164,72 +61,17 @@ Features Features::FromCompatibility(const api::Compatibility& compatibility) {
 
 // ---- Snapshot ----
 
-struct Snapshot::Impl {
-  Features features;
-  PoolList pools;
-  std::shared_ptr<const NodeIndex> index;
-  std::shared_ptr<const Classes> classes;
-  // Shared with the inventory: what is in it does not change, only what is known of it.
-  std::shared_ptr<Tables> tables;
-
-  // The node's pools in the order of allocation: those with binding conditions last.
-  Status FindPools(const api::core::Node& node, std::vector<const NodePool*>& views) const {
-    views.clear();
-    static const NodeIndex::Numbers kNone;
-    const NodeIndex::Numbers* own = index->OfNode(node.metadata.name);
-    const NodeIndex::Numbers& mine = own == nullptr ? kNone : *own;
-    const NodeIndex::Numbers& all = index->OfAll();
-    bool any_last = false;
-    for (auto a = mine.begin(), b = all.begin(); a != mine.end() || b != all.end();) {
-      const Pool* pool = nullptr;
-      if (b == all.end()) {
-        pool = pools.Get(*a++);
-      } else if (a == mine.end()) {
-        pool = pools.Get(*b++);
-      } else {
-        const Pool* x = pools.Get(*a);
-        const Pool* y = pools.Get(*b);
-        const bool x_first = x == y || x->id() < y->id();
-        pool = x_first ? x : y;
-        a += x_first ? 1 : 0;
-        b += x == y || !x_first ? 1 : 0;
-      }
-      const Result<const NodePool*> view = pool->ViewFrom(node);
-      if (!view.ok()) {
-        return view.status().WithContext("gather pool information");
-      }
-      if (*view != nullptr) {
-        views.push_back(*view);
-        any_last = any_last || (*view)->layout().has_binding_conditions;
-      }
-    }
-    if (any_last) {
-      std::stable_partition(views.begin(), views.end(), [](const NodePool* view) {
-        return !view->layout().has_binding_conditions;
-      });
-    }
-    return OkStatus();
-  }
-
-  search::ClassFinder FindClass() const {
-    return [this](const std::string& name) -> const DeviceClass* {
-      const auto it = classes->find(name);
-      return it == classes->end() ? nullptr : &it->second;
-    };
-  }
-};
-
 Snapshot::Snapshot(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 Snapshot::~Snapshot() = default;
 
 Result<std::optional<std::vector<AllocationResult>>> Snapshot::Allocate(
     std::span<const ResourceClaim* const> claims, const api::core::Node& node,
     const AllocateOptions& options) const {
-  std::vector<const NodePool*> pools;
-  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, pools));
+  internal::NodePools found;
+  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, found));
   const search::ClassFinder find_class = impl_->FindClass();
-  return search::Search({claims, node, pools, find_class, impl_->tables->selectors, impl_->features,
-                         options, impl_->tables->shapes});
+  return search::Search({claims, node, found.pools, find_class, impl_->tables->selectors,
+                         impl_->features, options, impl_->tables->shapes});
 }
 
 Result<bool> Snapshot::NodeMatches(const AllocationResult& allocation,
@@ -242,15 +84,15 @@ Result<bool> Snapshot::NodeMatches(const AllocationResult& allocation,
 
 Explanation Snapshot::Explain(std::span<const ResourceClaim* const> claims,
                               const api::core::Node& node) const {
-  std::vector<const NodePool*> pools;
-  if (const Status status = impl_->FindPools(node, pools); !status.ok()) {
+  internal::NodePools found;
+  if (const Status status = impl_->FindPools(node, found); !status.ok()) {
     Explanation explanation;
     explanation.error = status.message();
     return explanation;
   }
   const search::ClassFinder find_class = impl_->FindClass();
   const AllocateOptions options;
-  return explain::Explain({claims, node, pools, find_class, impl_->tables->selectors,
+  return explain::Explain({claims, node, found.pools, find_class, impl_->tables->selectors,
                            impl_->features, options, impl_->tables->shapes});
 }
 
@@ -265,11 +107,11 @@ bool Snapshot::IsLocalToNodes(std::vector<std::string>* node_names) const {
 Status Snapshot::WithSearch(std::span<const ResourceClaim* const> claims,
                             const api::core::Node& node, const AllocateOptions& options,
                             const std::function<Status(const search::Input&)>& use) const {
-  std::vector<const NodePool*> pools;
-  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, pools));
+  internal::NodePools found;
+  ASSAY_RETURN_IF_ERROR(impl_->FindPools(node, found));
   const search::ClassFinder find_class = impl_->FindClass();
-  return use({claims, node, pools, find_class, impl_->tables->selectors, impl_->features, options,
-              impl_->tables->shapes});
+  return use({claims, node, found.pools, find_class, impl_->tables->selectors, impl_->features,
+              options, impl_->tables->shapes});
 }
 
 // ---- Attempt ----
@@ -287,8 +129,21 @@ struct Attempt::Impl {
         searcher(prepared, options) {}
 
   Result<bool> Fits(const api::core::Node& node) {
-    ASSAY_RETURN_IF_ERROR(state->FindPools(node, pools));
-    return searcher.Run(node, pools);
+    answer = nullptr;
+    holds_for_alike = false;
+    ASSAY_RETURN_IF_ERROR(state->FindPools(node, found));
+    answer = answers.Find(found.kind);
+    holds_for_alike = answer != nullptr;
+    if (answer != nullptr) {
+      return answer->fits;
+    }
+    const Result<bool> fits = searcher.Run(node, found.pools);
+    if (fits.ok() && !searcher.HangsOnNode()) {
+      holds_for_alike = answers.Keep(
+          found.kind,
+          {*fits, searcher.steps(), *fits ? searcher.found() : std::vector<search::Found>()});
+    }
+    return fits;
   }
 
   std::shared_ptr<const Snapshot> snapshot;
@@ -298,7 +153,11 @@ struct Attempt::Impl {
   search::ClassFinder find_class;
   search::Prepared prepared;
   search::Searcher searcher;
-  std::vector<const NodePool*> pools;
+  search::Answers answers;
+  // Of the last node.
+  internal::NodePools found;
+  const search::Answers::Answer* answer = nullptr;  // what was known before; else the searcher's
+  bool holds_for_alike = false;
 };
 
 Attempt::Attempt(std::shared_ptr<const Snapshot> snapshot,
@@ -316,11 +175,20 @@ Result<std::optional<std::vector<AllocationResult>>> Attempt::Allocate(
   if (!fits) {
     return std::optional<std::vector<AllocationResult>>();
   }
+  if (impl_->answer != nullptr) {
+    impl_->searcher.Restore(node, impl_->found.pools, impl_->answer->found);
+  }
   ASSAY_ASSIGN_OR_RETURN(auto allocations, impl_->searcher.BuildAllocations());
   return std::optional(std::move(allocations));
 }
 
-std::uint64_t Attempt::steps() const { return impl_->searcher.steps(); }
+std::uint64_t Attempt::steps() const {
+  return impl_->answer != nullptr ? impl_->answer->steps : impl_->searcher.steps();
+}
+
+const std::shared_ptr<const Snapshot>& Attempt::snapshot() const { return impl_->snapshot; }
+
+bool Attempt::HoldsForAlike() const { return impl_->holds_for_alike; }
 
 // ---- Inventory ----
 

@@ -97,12 +97,14 @@ class Snapshot {
 
  private:
   friend class Attempt;
+  friend class Fleet;
   std::shared_ptr<const Impl> impl_;
 };
 
-// Claims that are tried on one node after the other. Keeps what it has found out about them and
-// about kinds of nodes: on a node of a kind that it has seen, with plain requests, it takes well
-// below a microsecond and allocates no memory.
+// Claims that are tried on one node after the other. Keeps what it has found out about them: on a
+// node like one that it has seen, with the same devices, of which the same are in use, it takes
+// well below a microsecond and allocates no memory. To try many nodes for the first that will do:
+// allocator/fleet.h.
 class Attempt {
  public:
   // The claims must outlive it.
@@ -122,6 +124,11 @@ class Attempt {
   std::uint64_t steps() const;
 
  private:
+  friend class Fleet;
+  const std::shared_ptr<const Snapshot>& snapshot() const;
+  // Whether the last answer is that of all nodes like the last one.
+  bool HoldsForAlike() const;
+
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -38,6 +38,8 @@ class AttributeValues {
   static ValueId OfOwn(const std::string* value) {
     return static_cast<ValueId>(reinterpret_cast<std::uintptr_t>(value));
   }
+  // Whether it is such an address.
+  static bool IsOwn(ValueId id) { return id != kNoValue && id != kUnknownValue && id % 2 == 0; }
   // `own`: the string that tells devices apart and is the same text, or null.
   ValueId Of(const api::resource::DeviceAttribute& attribute, const std::string* own);
 

@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "allocator/selector/key_writer.h"
+
 namespace assay::allocator::inventory {
 namespace {
 
@@ -130,6 +132,8 @@ class Builder {
         uses.push_back({number->second, consumption.amount});
       }
     }
+    std::sort(uses.begin(), uses.end(),
+              [](const CounterUse& a, const CounterUse& b) { return a.counter < b.counter; });
     return uses;
   }
 
@@ -149,10 +153,21 @@ class Builder {
 
   void AddDevice(const SliceShape& slice, const Device& device, std::uint32_t first_own) {
     layout_->numbers[device.api->name] = static_cast<std::uint32_t>(layout_->devices.size());
-    layout_->devices.push_back({&slice, &device, first_own, CountersOf(device), GroupsOf(device)});
-    for (const CounterUse& use : layout_->devices.back().counters) {
+    LayoutDevice& made = layout_->devices.emplace_back();
+    made = {&slice, &device, first_own, CountersOf(device), GroupsOf(device), 0};
+    selector::KeyWriter key;
+    for (const CounterUse& use : made.counters) {
       layout_->gives_counters = layout_->gives_counters || use.amount < 0;
+      key.Number(use.counter);
+      key.Number(static_cast<std::int64_t>(use.amount >> 64));
+      key.Number(static_cast<std::int64_t>(use.amount));
     }
+    for (const GroupUse& use : made.groups) {
+      key.Number(-1 - static_cast<std::int64_t>(use.counter_set));
+      key.Texts(*use.groups);
+    }
+    made.alike =
+        alike_.try_emplace(key.Take(), static_cast<std::uint32_t>(alike_.size())).first->second;
     layout_->has_binding_conditions =
         layout_->has_binding_conditions || !device.api->binding_conditions.empty();
   }
@@ -180,7 +195,17 @@ class Builder {
   Shapes foreign_slices_;
   std::map<std::pair<std::string_view, std::string_view>, std::uint32_t> numbers_;
   std::map<std::string_view, std::uint32_t> set_numbers_;
+  std::map<std::string, std::uint32_t> alike_;  // see LayoutDevice::alike
 };
+
+// Drops what nobody holds, once there are `limit` entries.
+template <typename Table>
+void Purge(Table& table, std::size_t& limit) {
+  if (table.size() > limit) {
+    std::erase_if(table, [](const auto& entry) { return entry.second.expired(); });
+    limit = 2 * table.size() + 1024;
+  }
+}
 
 std::shared_ptr<const Layout> MakeIncomplete() {
   auto layout = std::make_shared<Layout>();
@@ -230,11 +255,38 @@ std::shared_ptr<const Layout> LayoutTable::Find(const Shapes& seen, const Shapes
   std::shared_ptr<Layout> layout = Builder(seen, others, features_).Run();
   layout->id = next_id_++;
   known = layout;
-  if (layouts_.size() > layouts_to_purge_) {
-    std::erase_if(layouts_, [](const auto& entry) { return entry.second.expired(); });
-    layouts_to_purge_ = 2 * layouts_.size() + 1024;
-  }
+  Purge(layouts_, layouts_to_purge_);
   return layout;
+}
+
+std::shared_ptr<const PoolKind> LayoutTable::FindKind(const Layout& layout,
+                                                      const std::vector<const Value*>& own) {
+  KindKey key = {0, layout.id};
+  key.reserve(key.size() + own.size());
+  std::unordered_map<const Value*, std::uint64_t> numbers;  // as they first come
+  for (const Value* value : own) {
+    key.push_back(numbers.try_emplace(value, numbers.size()).first->second);
+  }
+  return FindKind(std::move(key));
+}
+
+std::shared_ptr<const PoolKind> LayoutTable::FindKind(const PoolKind& kind,
+                                                      const DeviceSet& taken) {
+  KindKey key = {1, kind.id};
+  key.insert(key.end(), taken.begin(), taken.end());
+  return FindKind(std::move(key));
+}
+
+std::shared_ptr<const PoolKind> LayoutTable::FindKind(KindKey key) {
+  const std::lock_guard lock(mu_);
+  std::weak_ptr<const PoolKind>& known = kinds_[std::move(key)];
+  std::shared_ptr<const PoolKind> kind = known.lock();
+  if (kind == nullptr) {
+    kind = std::make_shared<const PoolKind>(PoolKind{next_id_++});
+    known = kind;
+    Purge(kinds_, kinds_to_purge_);
+  }
+  return kind;
 }
 
 }  // namespace assay::allocator::inventory

@@ -49,9 +49,10 @@ struct GroupUse {
 struct LayoutDevice {
   const SliceShape* slice = nullptr;
   const Device* device = nullptr;
-  std::uint32_t first_own = 0;  // of the values that the node gives (NodePool::own)
-  std::vector<CounterUse> counters;
+  std::uint32_t first_own = 0;       // of the values that the node gives (NodePool::own)
+  std::vector<CounterUse> counters;  // by counter
   std::vector<GroupUse> groups;
+  std::uint32_t alike = 0;  // the same number: the same counters and groups
 };
 
 struct Layout {
@@ -79,6 +80,11 @@ struct Layout {
   std::vector<std::shared_ptr<const SliceShape>> shapes;
 };
 
+// What pools share that are alike: no search tells them apart.
+struct PoolKind {
+  std::uint64_t id = 0;  // never given twice
+};
+
 // Devices that take more of a counter than `available` has, or any of it where something is
 // negative; none where devices give counters.
 DeviceSet BlockedDevices(const Layout& layout, std::span<const Amount> available);
@@ -93,10 +99,20 @@ class LayoutTable {
   // `seen`: the shapes of the slices that the node sees, by slice name; `others`: the pool's other
   // slices, if there are.
   std::shared_ptr<const Layout> Find(const Shapes& seen, const Shapes& others);
+  // The kind of pools of one layout whose nodes' values (`own`, in the layout's order) are equal in
+  // the same places, whatever they are.
+  std::shared_ptr<const PoolKind> FindKind(const Layout& layout,
+                                           const std::vector<const Value*>& own);
+  // The kind of those of which the same devices are taken.
+  std::shared_ptr<const PoolKind> FindKind(const PoolKind& kind, const DeviceSet& taken);
   // That of every pool of which slices are missing.
   const std::shared_ptr<const Layout>& incomplete() const { return incomplete_; }
 
  private:
+  using KindKey = std::vector<std::uint64_t>;
+
+  std::shared_ptr<const PoolKind> FindKind(KindKey key);
+
   const Features features_;
   std::shared_ptr<const Layout> incomplete_;
   std::mutex mu_;
@@ -105,6 +121,9 @@ class LayoutTable {
   std::map<std::vector<const void*>, std::weak_ptr<const Layout>> layouts_;
   std::size_t layouts_to_purge_ = 1024;  // Guarded by mu_.
   std::uint64_t next_id_ = 1;            // Guarded by mu_.
+  // By what the two FindKinds write. Guarded by mu_.
+  std::map<KindKey, std::weak_ptr<const PoolKind>> kinds_;
+  std::size_t kinds_to_purge_ = 1024;  // Guarded by mu_.
 };
 
 }  // namespace assay::allocator::inventory

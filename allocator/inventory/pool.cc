@@ -35,15 +35,18 @@ void Subtract(const std::vector<CounterUse>& uses, std::vector<Amount>& availabl
 
 }  // namespace
 
-NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses)
+NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses,
+                   LayoutTable& layouts)
     : base(std::move(made_of)),
       taken(base->layout->words()),
       blocked(base->layout->blocked),
       over_allocated(base->layout->negative) {
   const Layout& layout = *base->layout;
   if (layout.state != PoolState::kUsable) {
+    kind = base->kind;
     return;
   }
+  bool is_plain = true;
   groups.resize(layout.num_counter_sets);
   const auto take = [&](const std::vector<CounterUse>& counters,
                         const std::vector<GroupUse>& in_groups) {
@@ -70,13 +73,18 @@ NodePool::NodePool(std::shared_ptr<const NodePoolBase> made_of, const Uses& uses
       }
       if (use.shares > 0) {
         shares.emplace_back(device, use);
+        is_plain = false;
       }
     }
     if (!layout.foreign.empty()) {
       if (const auto foreign = layout.foreign.find(name); foreign != layout.foreign.end()) {
         take(foreign->second.counters, foreign->second.groups);
+        is_plain = false;
       }
     }
+  }
+  if (is_plain) {
+    kind = layouts.FindKind(*base->kind, taken);
   }
   std::sort(shares.begin(), shares.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -145,7 +153,7 @@ Pool::Pool(std::shared_ptr<const PoolId> id, Slices slices, std::shared_ptr<cons
     }
     shape->only_base = own.empty() ? nullptr : Build(*shape, own);
     if (const auto base = foreign.empty() ? nullptr : Build(*shape, foreign); base != nullptr) {
-      shape->foreign_view = std::make_shared<const NodePool>(base, Uses());
+      shape->foreign_view = std::make_shared<const NodePool>(base, Uses(), layouts);
     }
   }
   shape_ = std::move(shape);
@@ -159,7 +167,7 @@ Pool::Pool(const Pool& other, std::shared_ptr<const Uses> uses)
 
 void Pool::MakeOnlyView() {
   if (shape_->only_base != nullptr) {
-    only_view_ = std::make_unique<const NodePool>(shape_->only_base, *uses_);
+    only_view_ = std::make_unique<const NodePool>(shape_->only_base, *uses_, *shape_->layouts);
   }
 }
 
@@ -198,7 +206,7 @@ Result<const NodePool*> Pool::ViewFrom(const api::core::Node& node) const {
   }
   const std::shared_ptr<const NodePoolBase> base = Build(*shape_, relevant);
   std::unique_ptr<const NodePool> view =
-      base == nullptr ? nullptr : std::make_unique<const NodePool>(base, *uses_);
+      base == nullptr ? nullptr : std::make_unique<const NodePool>(base, *uses_, *shape_->layouts);
   return views_.emplace(std::move(relevant), std::move(view)).first->second.get();
 }
 
@@ -272,6 +280,7 @@ std::shared_ptr<const NodePoolBase> Pool::Build(const Shape& shape, const Slices
         all, [&](const auto& slice) { return HasUnknownGroups(*slice->shape, shape.features); });
     if (all.size() != wanted) {
       base->layout = shape.layouts->incomplete();
+      base->kind = shape.layouts->FindKind(*base->layout, {});
       return base;
     }
     std::copy_if(all.begin(), all.end(), std::back_inserter(others), [&](const auto& slice) {
@@ -291,6 +300,7 @@ std::shared_ptr<const NodePoolBase> Pool::Build(const Shape& shape, const Slices
       base->own.push_back(value.get());
     }
   }
+  base->kind = shape.layouts->FindKind(*base->layout, base->own);
   return base;
 }
 

@@ -56,10 +56,11 @@ struct NodePoolBase {
   std::shared_ptr<const Layout> layout;
   std::vector<std::shared_ptr<const Slice>> slices;  // those that it sees, by name
   std::vector<const Value*> own;                     // see LayoutDevice::first_own
+  std::shared_ptr<const PoolKind> kind;
 };
 
 struct NodePool {
-  NodePool(std::shared_ptr<const NodePoolBase> base, const Uses& uses);
+  NodePool(std::shared_ptr<const NodePoolBase> base, const Uses& uses, LayoutTable& layouts);
 
   const std::string& driver() const { return base->id->driver; }
   const std::string& name() const { return base->id->name; }
@@ -82,6 +83,8 @@ struct NodePool {
   }
 
   std::shared_ptr<const NodePoolBase> base;
+  // Null: it is like no other, as there is more to say of what is in use than `taken` does.
+  std::shared_ptr<const PoolKind> kind;
   DeviceSet taken;    // by claims that have them to themselves
   DeviceSet blocked;  // take more of a counter than is left
   std::vector<std::pair<std::uint32_t, DeviceUse>> shares;  // by device
@@ -130,6 +133,8 @@ class Pool {
   // What the node sees, as long as this lives; null if nothing. Made in advance where only one node
   // sees it, else kept for the next node that sees the same.
   Result<const NodePool*> ViewFrom(const api::core::Node& node) const;
+  // What the only node sees that the slices name; null if nothing, or if there is no such node.
+  const NodePool* OnlyView() const { return only_view_.get(); }
 
   // The nodes that slices name.
   std::vector<std::string> NodeNames() const;

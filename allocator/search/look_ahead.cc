@@ -1,10 +1,10 @@
 // Looking ahead: what shows that a branch of the search cannot succeed, without trying it.
 #include <algorithm>
 #include <bit>
-#include <map>
-#include <unordered_map>
+#include <cstring>
 
 #include "allocator/search/searcher.h"
+#include "allocator/selector/key_writer.h"
 
 namespace assay::allocator::search {
 namespace {
@@ -151,25 +151,24 @@ void Searcher::NumberValues(std::size_t constraint) {
   values.known = true;
   values.ids.clear();
   values.members.clear();
-  values.of.assign(words_ * 64, -1);
-  std::unordered_map<constraint::ValueId, std::int32_t> numbers;
+  numbering_.clear();
   for (const PoolPlace& place : places_) {
     for (std::uint32_t i = 0; i < place.pool->devices().size(); ++i) {
       const Candidate candidate = place.first_word * 64 + i;
       const constraint::ValueId id = ValueOf(constraint, candidate);
       // One of unknown kind agrees with nothing: not with another of its kind, either.
-      if (id == constraint::kNoValue || id == constraint::kUnknownValue) {
-        continue;
+      if (id != constraint::kNoValue && id != constraint::kUnknownValue) {
+        numbering_.emplace_back(id, candidate);
       }
-      const auto [it, fresh] =
-          numbers.try_emplace(id, static_cast<std::int32_t>(values.ids.size()));
-      if (fresh) {
-        values.ids.push_back(id);
-        values.members.emplace_back(words_);
-      }
-      values.of[candidate] = it->second;
-      values.members[static_cast<std::size_t>(it->second)][candidate / 64] |= BitOf(candidate);
     }
+  }
+  std::sort(numbering_.begin(), numbering_.end());
+  for (const auto& [id, candidate] : numbering_) {
+    if (values.ids.empty() || values.ids.back() != id) {
+      values.ids.push_back(id);
+      values.members.resize(values.members.size() + words_);
+    }
+    values.members[(values.ids.size() - 1) * words_ + candidate / 64] |= BitOf(candidate);
   }
 }
 
@@ -196,7 +195,7 @@ bool Searcher::SomeValueServes(std::size_t claim, std::size_t constraint) {
       for (std::size_t word = 0; word < words_; ++word) {
         const std::uint64_t all = wish_words_[wish.devices + word];
         narrowed_[wish.devices + word] =
-            IsConcerned(wish, claim, constraint) ? all & values.members[v][word] : all;
+            IsConcerned(wish, claim, constraint) ? all & values.members[v * words_ + word] : all;
       }
     }
     if (AllGranted(words_) && CountersSuffice()) {
@@ -227,7 +226,7 @@ bool Searcher::ValuesSuffice(std::size_t claim, std::size_t constraint) {
     for (std::size_t v = 0; v < values.ids.size(); ++v) {
       bool has = false;
       for (std::size_t word = 0; word < words && !has; ++word) {
-        has = (wish_words_[wish.devices + word] & values.members[v][word]) != 0;
+        has = (wish_words_[wish.devices + word] & values.members[v * words + word]) != 0;
       }
       if (has && !is_used(v)) {
         narrowed_[wish.devices + v / 64] |= std::uint64_t{1} << (v % 64);
@@ -252,58 +251,61 @@ bool Searcher::ValuesSuffice(std::size_t claim, std::size_t constraint) {
 
 // Whether each wish can take of every counter what the least of its devices takes, of those in
 // `narrowed_`.
-bool Searcher::CountersSuffice() const {
+bool Searcher::CountersSuffice() {
   if (left_.empty()) {
     return true;
   }
-  using Needs = std::vector<std::pair<std::size_t, inventory::Amount>>;
-  Needs needed;
-  Needs least;
+  needed_.assign(left_.size(), 0);
   for (const Wish& wish : wishes_) {
-    bool first = true;
-    for (std::size_t word = 0; word < words_ && (first || !least.empty()); ++word) {
-      for (std::uint64_t bits = narrowed_[wish.devices + word];
-           bits != 0 && (first || !least.empty()); bits &= bits - 1) {
-        const auto candidate =
-            static_cast<Candidate>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
-        const PoolPlace& place = PlaceOf(candidate);
-        const auto& uses = DeviceOf(candidate).layout().counters;
-        if (first) {
-          first = false;
-          least.clear();
-          for (const inventory::CounterUse& use : uses) {
-            least.emplace_back(place.first_counter + use.counter, use.amount);
-          }
-          continue;
+    FindLeast(wish);
+    for (const inventory::CounterUse& use : least_) {
+      needed_[use.counter] += use.amount * wish.count;
+    }
+  }
+  for (std::size_t i = 0; i < left_.size(); ++i) {
+    // Nothing is asked of a counter that is not needed: it may be negative.
+    if (needed_[i] != 0 && needed_[i] > left_[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Of each counter the least that any of the wish's devices takes, in `least_`; their numbers are
+// those of `left_`.
+void Searcher::FindLeast(const Wish& wish) {
+  least_.clear();
+  bool first = true;
+  for (std::size_t word = 0; word < words_; ++word) {
+    for (std::uint64_t bits = narrowed_[wish.devices + word]; bits != 0; bits &= bits - 1) {
+      const auto candidate =
+          static_cast<Candidate>(word * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
+      const std::uint32_t offset = PlaceOf(candidate).first_counter;
+      const std::vector<inventory::CounterUse>& uses = DeviceOf(candidate).layout().counters;
+      if (first) {
+        first = false;
+        for (const inventory::CounterUse& use : uses) {
+          least_.push_back({offset + use.counter, use.amount});
         }
-        std::erase_if(least, [&](auto& entry) {
-          const auto use = std::find_if(uses.begin(), uses.end(), [&](const auto& u) {
-            return place.first_counter + u.counter == entry.first;
-          });
-          if (use == uses.end()) {
-            return true;
-          }
-          entry.second = std::min(entry.second, use->amount);
-          return false;
-        });
-      }
-    }
-    if (first) {
-      continue;
-    }
-    for (const auto& [counter, amount] : least) {
-      const auto known = std::find_if(needed.begin(), needed.end(),
-                                      [&](const auto& entry) { return entry.first == counter; });
-      const inventory::Amount total = amount * wish.count;
-      if (known == needed.end()) {
-        needed.emplace_back(counter, total);
       } else {
-        known->second += total;
+        // Both are in the order of the counters.
+        auto use = uses.begin();
+        auto kept = least_.begin();
+        for (const inventory::CounterUse& least : least_) {
+          while (use != uses.end() && offset + use->counter < least.counter) {
+            ++use;
+          }
+          if (use != uses.end() && offset + use->counter == least.counter) {
+            *kept++ = {least.counter, std::min(least.amount, use->amount)};
+          }
+        }
+        least_.erase(kept, least_.end());
+      }
+      if (least_.empty()) {
+        return;
       }
     }
   }
-  return std::all_of(needed.begin(), needed.end(),
-                     [this](const auto& entry) { return entry.second <= left_[entry.first]; });
 }
 
 // Devices are of one kind if each can stand for the other in every solution.
@@ -313,45 +315,62 @@ void Searcher::FindKinds() {
   }
   kinds_found_ = true;
   kind_.assign(words_ * 64, 0);
-  kinds_.clear();
-  std::map<std::string, std::uint32_t> known;
-  selector::KeyWriter key;
+  by_kind_.clear();
+  kind_keys_.clear();
+  const std::size_t width = 3 + (sets_.size() + 63) / 64 + prepared_.num_constraints();
   for (const PoolPlace& place : places_) {
     for (std::uint32_t i = 0; i < place.pool->devices().size(); ++i) {
       const Candidate candidate = place.first_word * 64 + i;
-      for (const Sets& sets : sets_) {
-        key.Flag(Has(sets.usable, candidate));
-      }
-      key.Flag(place.pool->IsTaken(i));
-      for (std::size_t k = 0; k < prepared_.num_constraints(); ++k) {
-        key.Number(static_cast<std::int64_t>(ValueOf(k, candidate)));
-      }
-      const auto& counters = place.pool->devices()[i].counters;
-      if (!counters.empty()) {
-        key.Number(place.first_counter);
-        for (const inventory::CounterUse& use : counters) {
-          key.Number(use.counter);
-          key.Number(static_cast<std::int64_t>(use.amount >> 64));
-          key.Number(static_cast<std::int64_t>(use.amount));
-        }
-      }
-      const inventory::LayoutDevice& layout = place.pool->devices()[i];
-      for (const inventory::GroupUse& use : layout.groups) {
-        key.Number(place.first_group + use.counter_set);
-        key.Texts(*use.groups);
-      }
-      key.Flag(layout.slice->skip_node_operations.empty());
-      if (Has(dynamic_.data(), candidate)) {
-        AddCapacity({place.pool, i}, key);
-      }
-      const auto [it, fresh] =
-          known.try_emplace(key.Take(), static_cast<std::uint32_t>(kinds_.size()));
-      if (fresh) {
-        kinds_.emplace_back(words_);
-      }
-      kind_[candidate] = it->second;
-      kinds_[it->second][candidate / 64] |= BitOf(candidate);
+      by_kind_.push_back(candidate);
+      kind_[candidate] = static_cast<std::uint32_t>(kind_keys_.size() / width);
+      WriteKindKey(candidate);
     }
+  }
+  const auto compare = [&](Candidate a, Candidate b) {
+    const std::uint64_t* const keys = kind_keys_.data();
+    return std::memcmp(keys + kind_[a] * width, keys + kind_[b] * width,
+                       width * sizeof(std::uint64_t));
+  };
+  std::sort(by_kind_.begin(), by_kind_.end(),
+            [&](Candidate a, Candidate b) { return compare(a, b) < 0; });
+  first_of_kind_.clear();
+  for (std::uint32_t i = 0; i < by_kind_.size(); ++i) {
+    if (i == 0 || compare(by_kind_[i - 1], by_kind_[i]) != 0) {
+      first_of_kind_.push_back(i);
+    }
+  }
+  first_of_kind_.push_back(static_cast<std::uint32_t>(by_kind_.size()));
+  for (std::uint32_t kind = 0; kind + 1 < first_of_kind_.size(); ++kind) {
+    for (std::uint32_t i = first_of_kind_[kind]; i < first_of_kind_[kind + 1]; ++i) {
+      kind_[by_kind_[i]] = kind;
+    }
+  }
+}
+
+// What tells a device's kind from others, at the end of `kind_keys_`.
+void Searcher::WriteKindKey(Candidate candidate) {
+  const PoolPlace& place = PlaceOf(candidate);
+  const inventory::DeviceRef device = DeviceOf(candidate);
+  const inventory::LayoutDevice& layout = device.layout();
+  const bool is_plain = layout.counters.empty() && layout.groups.empty();
+  kind_keys_.push_back(is_plain ? 0 : static_cast<std::uint64_t>(&place - places_.data()) + 1);
+  kind_keys_.push_back(is_plain ? 0 : layout.alike);
+  std::uint64_t capacity = 0;
+  if (Has(dynamic_.data(), candidate)) {
+    selector::KeyWriter key;
+    AddCapacity(device, key);
+    capacity = capacities_.try_emplace(key.Take(), capacities_.size() + 1).first->second;
+  }
+  kind_keys_.push_back(capacity << 2 | (device.pool->IsTaken(device.number) ? 2 : 0) |
+                       (layout.slice->skip_node_operations.empty() ? 1 : 0));
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    if (i % 64 == 0) {
+      kind_keys_.push_back(0);
+    }
+    kind_keys_.back() |= (Has(sets_[i].usable, candidate) ? std::uint64_t{1} : 0) << (i % 64);
+  }
+  for (std::size_t k = 0; k < prepared_.num_constraints(); ++k) {
+    kind_keys_.push_back(ValueOf(k, candidate));
   }
 }
 
@@ -398,51 +417,66 @@ void Searcher::SkipKind(Candidate candidate, Words skipped) const {
   if (SharesOf(candidate) != nullptr) {
     return;
   }
-  const std::vector<std::uint64_t>& members = kinds_[kind_[candidate]];
-  for (std::size_t word = 0; word < words_; ++word) {
-    std::uint64_t alike = members[word];
-    for (const Shares& shares : shares_) {
-      if (shares.present && shares.candidate / 64 == word) {
-        alike &= ~BitOf(shares.candidate);
-      }
+  const std::uint32_t kind = kind_[candidate];
+  for (std::uint32_t i = first_of_kind_[kind]; i < first_of_kind_[kind + 1]; ++i) {
+    const Candidate alike = by_kind_[i];
+    if (shares_.empty() || SharesOf(alike) == nullptr) {
+      skipped[alike / 64] |= BitOf(alike);
     }
-    skipped[word] |= alike;
   }
 }
 
-// Of the devices in use only how many there are of each kind matters, but for a request that is
-// under way.
+// Of the devices that the search has taken only the kinds matter, but for a request that is under
+// way.
 void Searcher::WriteKey(std::size_t claim, std::size_t request, std::size_t alternative,
                         std::size_t number, Candidate first) {
   FindKinds();
-  selector::KeyWriter key;
-  key.Number(static_cast<std::int64_t>(((claim * 64 + request) * 64 + alternative) * 64 + number));
-  key.Count(states_[claim].results.size());
-  if (number == 0 && !prepared_.wants_admin()) {
-    for (const std::vector<std::uint64_t>& members : kinds_) {
-      int used = 0;
-      for (std::size_t word = 0; word < words_; ++word) {
-        used += std::popcount(members[word] & in_use_[word]);
-      }
-      key.Number(used);
-    }
-  } else {
-    key.Number(first);
-    for (std::size_t word = 0; word < words_; ++word) {
-      key.Number(static_cast<std::int64_t>(in_use_[word]));
-      for (const ClaimState& state : states_) {
-        key.Number(static_cast<std::int64_t>(prepared_.wants_admin() ? state.devices[word] : 0));
+  const auto add = [this](std::uint64_t word) {
+    key_.append(reinterpret_cast<const char*>(&word), sizeof(word));
+  };
+  key_.clear();
+  add(((claim * 64 + request) * 64 + alternative) * 64 + number);
+  add(states_[claim].results.size());
+  const bool by_kind = number == 0 && !prepared_.wants_admin();
+  if (!by_kind) {
+    add(first);
+  }
+  key_items_.clear();
+  for (std::size_t c = 0; c < states_.size(); ++c) {
+    for (const ChosenDevice& device : states_[c].results) {
+      if (device.dedicated) {
+        // With admin access one device may be several claims'.
+        const std::uint64_t of_claim = prepared_.wants_admin() ? c << 32 : 0;
+        key_items_.push_back(by_kind ? kind_[device.candidate] : of_claim | device.candidate);
       }
     }
   }
-  // Shares, by kind of device while that is all that matters.
+  AddSorted(key_items_);
+  AddShares(number == 0);
+  for (const constraint::Constraint& constraint : prepared_.claims()[claim].constraints) {
+    const std::vector<constraint::ValueId>& stack = constraint.stack();
+    const bool last = !constraint.distinct() && !stack.empty();
+    key_items_.assign(last ? std::prev(stack.end()) : stack.begin(), stack.end());
+    AddSorted(key_items_);
+  }
+}
+
+// Adds to `key_`.
+void Searcher::AddSorted(std::vector<std::uint64_t>& items) {
+  std::sort(items.begin(), items.end());
+  items.insert(items.begin(), items.size());
+  key_.append(reinterpret_cast<const char*>(items.data()), items.size() * sizeof(std::uint64_t));
+}
+
+// Shares, by kind of device while that is all that matters, in `key_`.
+void Searcher::AddShares(bool by_kind) {
   std::vector<std::string> shares;
   for (const Shares& some : shares_) {
     if (!some.present) {
       continue;
     }
     selector::KeyWriter one;
-    one.Number(number == 0 ? kind_[some.candidate] : some.candidate);
+    one.Number(by_kind ? kind_[some.candidate] : some.candidate);
     for (const inventory::Amount& amount : some.amounts) {
       one.Number(static_cast<std::int64_t>(amount >> 64));
       one.Number(static_cast<std::int64_t>(amount));
@@ -450,19 +484,9 @@ void Searcher::WriteKey(std::size_t claim, std::size_t request, std::size_t alte
     shares.push_back(one.Take());
   }
   std::sort(shares.begin(), shares.end());
-  key.Texts(shares);
-  for (const constraint::Constraint& constraint : prepared_.claims()[claim].constraints) {
-    std::vector<constraint::ValueId> stack = constraint.stack();
-    if (!constraint.distinct() && !stack.empty()) {
-      stack = {stack.back()};
-    }
-    std::sort(stack.begin(), stack.end());
-    key.Count(stack.size());
-    for (constraint::ValueId value : stack) {
-      key.Number(static_cast<std::int64_t>(value));
-    }
-  }
-  key_ = key.Take();
+  selector::KeyWriter all;
+  all.Texts(shares);
+  key_ += all.Take();
 }
 
 }  // namespace assay::allocator::search

@@ -173,9 +173,18 @@ std::unique_ptr<LayoutFacts> Prepared::MakeFacts(const NodePool& pool) {
       }
     }
     for (std::size_t k = 0; k < constraints_.size(); ++k) {
-      facts->values[k].push_back(FindValue(*constraints_[k], device));
+      const constraint::ValueId value = FindValue(*constraints_[k], device);
+      facts->values[k].push_back(value);
+      const bool own = IsOwn(value);
+      facts->compares_own = facts->compares_own || own;
+      facts->compares_fixed_own =
+          facts->compares_fixed_own || (!own && constraint::AttributeValues::IsOwn(value));
     }
+    facts->hangs_on_node =
+        facts->hangs_on_node || (features_.optional_node_operations &&
+                                 !device.layout().slice->skip_node_operations.empty());
   }
+  facts->hangs_on_node = facts->hangs_on_node || facts->any_unknown;
   return facts;
 }
 

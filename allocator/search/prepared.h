@@ -69,6 +69,9 @@ struct LayoutFacts {
   DeviceSet shareable;
   bool any_fails = false;
   bool any_unknown = false;
+  bool hangs_on_node = false;       // on more than its pools, or on attributes that selectors read
+  bool compares_own = false;        // some constraint compares values that the node gives
+  bool compares_fixed_own = false;  // some compares one that another node gives, too
   // By constraint and device; see Prepared::ValueOf.
   std::vector<std::vector<constraint::ValueId>> values;
 };
@@ -98,16 +101,18 @@ class Prepared {
   static constraint::ValueId ValueOf(const LayoutFacts& facts, std::size_t constraint,
                                      inventory::DeviceRef device) {
     const constraint::ValueId value = facts.values[constraint][device.number];
-    return (value & 7) != kOwnTag || value > kMaxOwn
-               ? value
-               : constraint::AttributeValues::OfOwn(
-                     device.pool->base->own[device.layout().first_own + (value >> 3)]);
+    return !IsOwn(value) ? value
+                         : constraint::AttributeValues::OfOwn(
+                               device.pool->base->own[device.layout().first_own + (value >> 3)]);
   }
 
  private:
   // A value that the node gives: its slot with this tag. Small, unlike addresses.
   static constexpr constraint::ValueId kOwnTag = 4;
   static constexpr constraint::ValueId kMaxOwn = 1 << 20;
+  static bool IsOwn(constraint::ValueId value) {
+    return (value & 7) == kOwnTag && value <= kMaxOwn;
+  }
 
   void PrepareClaim(const api::resource::ResourceClaim& claim);
   std::unique_ptr<Wanted> PrepareWanted(const api::resource::ResourceClaim& claim, Request request);

@@ -43,6 +43,8 @@ Result<bool> Searcher::Run(const api::core::Node& node, std::span<const NodePool
   if (!failed_.empty()) {
     failed_.clear();
   }
+  skipped_.clear();
+  capacities_.clear();
   Place(pools);
   CollectSets(node);
   ASSAY_RETURN_IF_ERROR(Validate());
@@ -431,7 +433,7 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
   if (!enough && !any_fails_) {
     return GiveUp();
   }
-  std::string key;
+  bool has_key = false;
   if (failures_ > options_.patience && MayLookAhead()) {
     if (!CanStillSucceed(claim, request, alternative, number, first)) {
       return GiveUp();
@@ -440,16 +442,17 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
     if (failed_.contains(key_)) {
       return GiveUp();
     }
-    key = key_;
+    has_key = true;
   }
-  std::uint64_t* skipped = nullptr;
-  std::vector<std::uint64_t> skipped_words;
+  // Those left out are at the end of `skipped_`, once there are.
+  constexpr std::size_t kNone = SIZE_MAX;
+  std::size_t skipped = kNone;
   for (std::size_t word = first_word; word < words_; ++word) {
     std::uint64_t mask = word == first_word ? From(first) : ~std::uint64_t{0};
     while (true) {
       std::uint64_t free_bits = enough ? Free(claim, wanted, word) : 0;
-      if (skipped != nullptr) {
-        free_bits &= ~skipped[word];
+      if (skipped != kNone) {
+        free_bits &= ~skipped_[skipped + word];
       }
       const std::uint64_t fail_bits =
           any_fails_ ? sets_[wanted.number].fails[word] & ~InUse(claim, wanted, word) : 0;
@@ -488,17 +491,22 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
         return outcome;
       }
       if (failures_ > options_.patience && MayLookAhead() && !prepared_.wants_admin()) {
-        if (skipped == nullptr) {
+        if (skipped == kNone) {
           FindKinds();
-          skipped_words.assign(words_, 0);
-          skipped = skipped_words.data();
+          skipped = skipped_.size();
+          skipped_.resize(skipped + words_);
         }
-        SkipKind(candidate, skipped);
+        SkipKind(candidate, skipped_.data() + skipped);
       }
     }
   }
-  if (!key.empty() && failed_.size() < kMaxFailedStates) {
-    failed_.insert(std::move(key));
+  if (skipped != kNone) {
+    skipped_.resize(skipped);
+  }
+  if (has_key && failed_.size() < kMaxFailedStates) {
+    // All has been taken back: the state is that of the beginning.
+    WriteKey(claim, request, alternative, number, first);
+    failed_.insert(key_);
   }
   return GiveUp();
 }
@@ -712,6 +720,31 @@ void Searcher::ChangeShares(Candidate candidate, const Wanted& wanted, bool add,
     const inventory::Amount amount =
         inventory::ToAmount(consumed.find(std::string(device.capacity[i].name))->second);
     shares->amounts[i] += add ? amount : -amount;
+  }
+}
+
+bool Searcher::HangsOnNode() const {
+  std::size_t with_own = 0;
+  bool any_fixed_own = false;
+  for (const PoolPlace& place : places_) {
+    if (place.facts->hangs_on_node) {
+      return true;
+    }
+    with_own += place.facts->compares_own ? 1 : 0;
+    any_fixed_own = any_fixed_own || place.facts->compares_fixed_own;
+  }
+  // A kind says which of one pool's values are equal, not which are equal to another's.
+  return with_own > 1 || (with_own == 1 && any_fixed_own);
+}
+
+std::vector<Found> Searcher::found() const { return {states_.begin(), states_.end()}; }
+
+void Searcher::Restore(const api::core::Node& node, std::span<const NodePool* const> pools,
+                       std::span<const Found> found) {
+  node_ = &node;
+  Place(pools);
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    static_cast<Found&>(states_[i]) = found[i];
   }
 }
 

@@ -42,6 +42,12 @@ struct ChosenDevice {
   bool dedicated = true;  // not a share
 };
 
+// What was found for a claim.
+struct Found {
+  std::vector<std::size_t> chosen;  // of each request's alternatives
+  std::vector<ChosenDevice> results;
+};
+
 class Searcher {
  public:
   // Both must outlive it.
@@ -52,6 +58,15 @@ class Searcher {
 
   // What the last Run, which found devices, has found.
   Result<std::vector<api::resource::AllocationResult>> BuildAllocations() const;
+
+  // Whether the last Run's answer hangs on more than the kinds of the pools (NodePool::kind) and
+  // what of them is taken.
+  bool HangsOnNode() const;
+  // What the last Run, which found devices, has found, by claim; to build allocations of on another
+  // node like that one.
+  std::vector<Found> found() const;
+  void Restore(const api::core::Node& node, std::span<const inventory::NodePool* const> pools,
+               std::span<const Found> found);
 
   // Devices tried by the last Run.
   std::uint64_t steps() const { return steps_; }
@@ -74,9 +89,7 @@ class Searcher {
     ConstWords usable;
     ConstWords fails;
   };
-  struct ClaimState {
-    std::vector<std::size_t> chosen;  // of the alternatives
-    std::vector<ChosenDevice> results;
+  struct ClaimState : Found {
     std::vector<std::uint64_t> devices;  // those it has to itself
   };
   // A device that this search takes shares of.
@@ -178,16 +191,20 @@ class Searcher {
   bool Grant(std::size_t wish, std::size_t words);
   bool IsConcerned(const Wish& wish, std::size_t claim, std::size_t constraint) const;
   void NumberValues(std::size_t constraint);
-  bool CountersSuffice() const;
+  bool CountersSuffice();
+  void FindLeast(const Wish& wish);
   bool SomeValueServes(std::size_t claim, std::size_t constraint);
   bool ValuesSuffice(std::size_t claim, std::size_t constraint);
   void FindKinds();
+  void WriteKindKey(Candidate candidate);
   void AddCapacity(inventory::DeviceRef device, selector::KeyWriter& key) const;
   const Shares* SharesOf(Candidate candidate) const;
   void SkipKind(Candidate candidate, Words skipped) const;
   // What tells the state of the search apart, in `key_`.
   void WriteKey(std::size_t claim, std::size_t request, std::size_t alternative, std::size_t number,
                 Candidate first);
+  void AddSorted(std::vector<std::uint64_t>& items);
+  void AddShares(bool by_kind);
 
   Prepared& prepared_;
   const AllocateOptions& options_;
@@ -223,19 +240,26 @@ class Searcher {
   std::vector<std::uint64_t> granted_;
   std::vector<std::uint64_t> seen_;
   std::vector<std::int32_t> owner_;
-  // Of a constraint: its values, numbered, and each candidate's; -1: none.
+  std::vector<std::uint64_t> skipped_;     // of every open TryDevices that leaves out some
+  std::vector<inventory::Amount> needed_;  // of each counter
+  std::vector<inventory::CounterUse> least_;
+  // Of a constraint: its values, numbered.
   struct Values {
     bool known = false;
     std::vector<constraint::ValueId> ids;
-    std::vector<std::int32_t> of;                     // by candidate
-    std::vector<std::vector<std::uint64_t>> members;  // by value
+    std::vector<std::uint64_t> members;  // of each value, by word
   };
   std::vector<Values> values_;  // by constraint
+  std::vector<std::pair<constraint::ValueId, Candidate>> numbering_;
   std::vector<std::uint64_t> narrowed_;
   bool kinds_found_ = false;
-  std::vector<std::uint32_t> kind_;                // by candidate
-  std::vector<std::vector<std::uint64_t>> kinds_;  // its members, by word
-  std::unordered_set<std::string> failed_;         // states
+  std::vector<std::uint32_t> kind_;           // by candidate
+  std::vector<Candidate> by_kind_;            // all, those of a kind together
+  std::vector<std::uint32_t> first_of_kind_;  // in `by_kind_`; one more at the end
+  std::vector<std::uint64_t> kind_keys_;
+  std::map<std::string, std::uint64_t> capacities_;  // see AddCapacity, numbered
+  std::vector<std::uint64_t> key_items_;
+  std::unordered_set<std::string> failed_;  // states
   std::string key_;
 };
 

@@ -27,6 +27,13 @@ class Tried {
     return !fits.ok() && fits.status().code() == StatusCode::kFailedPrecondition ? false : fits;
   }
 
+  // The first node where it fits; null: none.
+  Result<const api::core::Node*> FirstFit(World& world) {
+    ASSAY_ASSIGN_OR_RETURN(const std::optional<std::size_t> first,
+                           world.fleet().FirstFit(attempt_));
+    return first.has_value() ? &world.nodes[*first] : nullptr;
+  }
+
   // On a node where it fits.
   Result<AllocationResult> Allocate(const api::core::Node& node, Answers* answers) {
     ASSAY_ASSIGN_OR_RETURN(Allocated allocated, attempt_.Allocate(node));
@@ -48,14 +55,12 @@ class Tried {
 Result<std::optional<AllocationResult>> FirstFit(World& world, const ResourceClaim& claim,
                                                  Answers* answers) {
   Tried tried(world.inventory, claim);
-  for (const api::core::Node& node : world.nodes) {
-    ASSAY_ASSIGN_OR_RETURN(const bool fits, tried.Fits(node));
-    if (fits) {
-      ASSAY_ASSIGN_OR_RETURN(AllocationResult allocated, tried.Allocate(node, answers));
-      return std::optional(std::move(allocated));
-    }
+  ASSAY_ASSIGN_OR_RETURN(const api::core::Node* const node, tried.FirstFit(world));
+  if (node == nullptr) {
+    return std::optional<AllocationResult>();
   }
-  return std::optional<AllocationResult>();
+  ASSAY_ASSIGN_OR_RETURN(AllocationResult allocated, tried.Allocate(*node, answers));
+  return std::optional(std::move(allocated));
 }
 
 // Base of those that ask the claims in turn.
@@ -143,6 +148,7 @@ class Upkeep final : public Operation {
     }
     // As in a scheduler, where the state of the pod before is let go when that of the next is made.
     snapshot_ = world_.inventory.TakeSnapshot();
+    world_.fleet().Update(snapshot_);
     return OkStatus();
   }
 

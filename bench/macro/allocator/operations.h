@@ -3,17 +3,18 @@
 //
 //   check      one claim is asked of one node, again and again, against a state made beforehand
 //   one-node   the state as it is; the claim is allocated on the first node
-//   first-fit  the state as it is; then the nodes in order until one takes the claim
+//   first-fit  the state as it is; then the claim is allocated on the first node that takes it:
+//              found by allocator/fleet.h, whose index upkeep keeps up to date; upstream asks the
+//              nodes in order
 //   all-nodes  the state as it is; then every node is asked, as the scheduler's filter does, and
-//   the
-//              claim is allocated on the first that takes it (upstream's filter allocates on each)
+//              the claim is allocated on the first that takes it (upstream's filter allocates on
+//              each)
 //   upkeep     an allocated claim comes, or goes again (in turn), and a state is made
 //   cycle      a state, first-fit, and the claim is in use from then on; the oldest of more than
-//   100
-//              such claims goes
+//              100 such claims goes
 //   heap       first-fit; what counts is the heap afterwards, once every node has been asked
 //
-// Nothing is kept between iterations but by upkeep and cycle.
+// Nothing is kept between iterations but by upkeep and cycle, and the indexes of what is in use.
 //
 // Not thread-safe.
 #ifndef ASSAY_BENCH_MACRO_ALLOCATOR_OPERATIONS_H_

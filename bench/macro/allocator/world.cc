@@ -65,6 +65,17 @@ Status Take(std::string_view line, World& world) {
 
 }  // namespace
 
+allocator::Fleet& World::fleet() {
+  if (!fleet_.has_value()) {
+    std::vector<const api::core::Node*> all;
+    for (const api::core::Node& node : nodes) {
+      all.push_back(&node);
+    }
+    fleet_.emplace(std::move(all));
+  }
+  return *fleet_;
+}
+
 Status World::Load(const std::string& path) {
   // zlib reads files that are not compressed as they are.
   const File file(gzopen(path.c_str(), "rb"));

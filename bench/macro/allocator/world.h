@@ -5,10 +5,12 @@
 #ifndef ASSAY_BENCH_MACRO_ALLOCATOR_WORLD_H_
 #define ASSAY_BENCH_MACRO_ALLOCATOR_WORLD_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "allocator/allocator.h"
+#include "allocator/fleet.h"
 #include "api/core/types.h"
 #include "api/resource/types.h"
 #include "base/result.h"
@@ -19,9 +21,15 @@ struct World {
   // Adds what the file holds; one that ends in .gz is decompressed. Errors name file and line.
   Status Load(const std::string& path);
 
+  // The nodes, once all are loaded.
+  allocator::Fleet& fleet();
+
   allocator::Inventory inventory;
   std::vector<api::core::Node> nodes;
   std::vector<api::resource::ResourceClaim> claims;  // to allocate
+
+ private:
+  std::optional<allocator::Fleet> fleet_;
 };
 
 }  // namespace assay::bench
