@@ -62,6 +62,23 @@ class FleetTest(unittest.TestCase):
             self.assertEqual(len(set(used)), count)
             self.assertLessEqual(set(used), devices)
 
+    def test_mig_devices_in_use_are_no_more_than_a_gpu_has(self):
+        consumed = {(s["spec"]["pool"]["name"], d["name"]): d["consumesCounters"][0]
+                    for s in of_kind("ResourceSlice", objects("inv-mig-5.jsonl.gz"))
+                    for d in s["spec"].get("devices", [])}
+        sets = {s["name"]: s["counters"] for s in next(fleet.mig_slices(0))["spec"]["sharedCounters"]}
+        left = {}
+        claims = objects("fill-mig-5.jsonl.gz")
+        self.assertGreater(len(claims), 40)
+        for claim in claims:
+            result = claim["status"]["allocation"]["devices"]["results"][0]
+            use = consumed[result["pool"], result["device"]]
+            for name, counter in use["counters"].items():
+                at = (result["pool"], use["counterSet"], name)
+                has = left.get(at, sets[use["counterSet"]][name]["value"])
+                left[at] = int(str(has).removesuffix("Mi")) - int(counter["value"].removesuffix("Mi"))
+        self.assertGreaterEqual(min(left.values()), 0)
+
     def test_chance_is_the_seeds(self):
         name = "fill-random-50.jsonl.gz"
         self.assertEqual(objects(name, 1), objects(name, 1))
