@@ -138,7 +138,7 @@ Result<Semver> Semver::Parse(std::string_view text) {
   std::string_view patch = text.substr(second + 1);
   const std::size_t plus = patch.find('+');
   const bool has_build = plus != std::string_view::npos;
-  const std::string_view build = has_build ? patch.substr(plus + 1) : std::string_view();
+  version.build = has_build ? patch.substr(plus + 1) : std::string_view();
   patch = patch.substr(0, plus);
   const std::size_t dash = patch.find('-');
   const bool has_prerelease = dash != std::string_view::npos;
@@ -149,7 +149,7 @@ Result<Semver> Semver::Parse(std::string_view text) {
     ASSAY_RETURN_IF_ERROR(CheckPrerelease(version.prerelease));
   }
   if (has_build) {
-    ASSAY_RETURN_IF_ERROR(CheckBuild(build));
+    ASSAY_RETURN_IF_ERROR(CheckBuild(version.build));
   }
   return version;
 }

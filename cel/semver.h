@@ -18,9 +18,10 @@ struct Semver {
   std::uint64_t major = 0;
   std::uint64_t minor = 0;
   std::uint64_t patch = 0;
-  // "rc.1"; lies in the text that was parsed. Build metadata does not take part in comparisons and
-  // is dropped.
+  // "rc.1"; lies in the text that was parsed.
   std::string_view prerelease;
+  // "build.5"; the same. Takes no part in comparisons.
+  std::string_view build;
 
   // kInvalidArgument with semver's text: "No Major.Minor.Patch elements found".
   static Result<Semver> Parse(std::string_view text);
