@@ -55,6 +55,7 @@ Features Features::FromCompatibility(const api::Compatibility& compatibility) {
     features.fractional_capacity_range = compatibility.Enabled("DRAFractionalCapacityRange");
     features.optional_node_operations = compatibility.Enabled("DRAOptionalNodeOperations");
     features.compatibility_groups = compatibility.Enabled("DRADeviceCompatibilityGroups");
+    features.derived_attributes = compatibility.Enabled("DRADerivedAttributes");
   }
   return features;
 }

@@ -140,8 +140,8 @@ class Inventory {
   Inventory(Inventory&&) noexcept;
   Inventory& operator=(Inventory&&) noexcept;
 
-  // Adds or replaces, by name. Only slices at their newest generation count; taints of
-  // DeviceTaintRules are the caller's to merge into the slices beforehand.
+  // Adds or replaces, by name. Only slices at their newest generation count; the taints of
+  // DeviceTaintRules are the caller's to add beforehand (taint_rules.h).
   void SetSlice(const api::resource::ResourceSlice& slice);
   void RemoveSlice(std::string_view name);
 

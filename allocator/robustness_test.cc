@@ -13,6 +13,7 @@
 #include "allocator/replay/replay.h"
 #include "api/core/types.h"
 #include "api/json/json.h"
+#include "base/random.h"
 #include "base/testing/status_matchers.h"
 
 namespace assay::allocator {
@@ -261,14 +262,16 @@ TEST(BadInputTest, TenThousandSelectors) {
 // The answers to random cases keep every rule, by a checker that knows no search.
 TEST(PropertyTest, AnswersKeepEveryRule) {
   int checked = 0;
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    replay::Replay replay;
+  int derived = 0;
+  for (std::uint64_t seed = 1; seed <= 600; ++seed) {
+    const api::Level level = seed % 2 == 0 ? api::Level::k1_36 : api::Level::k1_37;
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", level " + std::string(LevelName(level)));
+    replay::Replay replay({.features = {.level = level}});
     std::vector<api::core::Node> nodes;
     std::vector<api::resource::DeviceClass> classes;
     std::vector<api::resource::ResourceSlice> slices;
     std::vector<ResourceClaim> claims;
-    for (const std::string& line : replay::MakeCase(seed)) {
+    for (const std::string& line : replay::MakeCase(seed, {.level = level})) {
       const json object = json::parse(line);
       // Claims that have devices already may hold one twice.
       if (object["kind"] == "ResourceClaim" && object.contains("status")) {
@@ -301,19 +304,24 @@ TEST(PropertyTest, AnswersKeepEveryRule) {
         claims.push_back(*api::json::DecodeAs<ResourceClaim>(claim.dump()));
       }
       if (!placed.empty()) {
-        EXPECT_THAT(policy::FindViolations({slices, classes, nodes, claims}, placed), IsEmpty());
+        EXPECT_THAT(
+            policy::FindViolations({slices, classes, nodes, claims, replay.features()}, placed),
+            IsEmpty());
         ++checked;
+        derived += items.dump().find("derivedAttributes") != std::string::npos ? 1 : 0;
       }
     }
   }
-  EXPECT_GT(checked, 200);
+  EXPECT_GT(checked, 400);
+  EXPECT_GT(derived, 10);
 }
 
 // An inventory that has seen events in any order answers as one made of the end state.
 TEST(PropertyTest, TheOrderOfEventsDoesNotMatter) {
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::vector<std::string> lines = replay::MakeCase(seed);
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const api::Level level = seed % 2 == 0 ? api::Level::k1_36 : api::Level::k1_37;
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", level " + std::string(LevelName(level)));
+    std::vector<std::string> lines = replay::MakeCase(seed, {.level = level});
     std::vector<std::string> events;
     std::vector<std::string> rest;
     for (const std::string& line : lines) {
@@ -323,7 +331,7 @@ TEST(PropertyTest, TheOrderOfEventsDoesNotMatter) {
       (is_event && object["kind"] != "Node" ? events : rest).push_back(line);
     }
     const auto answers = [&] {
-      replay::Replay replay;
+      replay::Replay replay({.features = {.level = level}});
       std::vector<std::string> said;
       std::vector<std::string> all = {rest[0]};
       all.insert(all.end(), events.begin(), events.end());
@@ -339,6 +347,11 @@ TEST(PropertyTest, TheOrderOfEventsDoesNotMatter) {
     };
     const std::vector<std::string> in_order = answers();
     std::reverse(events.begin(), events.end());
+    EXPECT_EQ(answers(), in_order);
+    Random random(seed);
+    for (std::size_t i = events.size(); i > 1; --i) {
+      std::swap(events[i - 1], events[random.Below(i)]);
+    }
     EXPECT_EQ(answers(), in_order);
   }
 }

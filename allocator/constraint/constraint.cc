@@ -81,12 +81,13 @@ ValueId AttributeValues::Intersection(ValueId a, ValueId b) {
   return OfItems(std::move(common));
 }
 
-Constraint::Constraint(const api::resource::DeviceConstraint& constraint, bool lists)
+Constraint::Constraint(const api::resource::DeviceConstraint& constraint, const Features& features)
     : constraint_(&constraint),
       attribute_(constraint.match_attribute.has_value() ? *constraint.match_attribute
                                                         : *constraint.distinct_attribute),
       distinct_(!constraint.match_attribute.has_value()),
-      lists_(lists) {}
+      lists_(features.list_type_attributes),
+      defects_(features.HasUpstreamDefects() && (distinct_ || lists_)) {}
 
 bool Constraint::Concerns(std::string_view request, std::string_view subrequest) const {
   const std::vector<std::string>& requests = constraint_->requests;
@@ -102,9 +103,12 @@ bool Constraint::Concerns(std::string_view request, std::string_view subrequest)
   });
 }
 
-bool Constraint::Add(ValueId value, AttributeValues& values) {
+bool Constraint::Add(std::string_view request, ValueId value, AttributeValues& values) {
   if (value == kNoValue) {
     return false;
+  }
+  if (defects_) {
+    return AddWithDefects(request, value, values);
   }
   const bool first = stack_.empty();
   // A kind of value that is not known can only be the first.
@@ -125,6 +129,28 @@ bool Constraint::Add(ValueId value, AttributeValues& values) {
       return false;
     }
   }
+  stack_.push_back(value);
+  return true;
+}
+
+bool Constraint::AddWithDefects(std::string_view request, ValueId value, AttributeValues& values) {
+  const std::string_view key = distinct_ ? request : "";
+  if (!stack_.empty()) {
+    if (value == kUnknownValue && (lists_ || !last_.empty())) {
+      return false;
+    }
+    for (const auto& [name, other] : last_) {
+      const ValueId common =
+          lists_ ? values.Intersection(other, value) : (other == value ? value : kNoValue);
+      if ((common != kNoValue) == distinct_) {
+        return false;
+      }
+      value = distinct_ ? value : common;
+    }
+  } else if (value == kUnknownValue && !distinct_) {
+    return false;
+  }
+  last_[key] = value;
   stack_.push_back(value);
   return true;
 }

@@ -3,7 +3,7 @@
 //
 // Unlike upstream 0.36.3, distinctAttribute compares all devices of a request with one another (not
 // just the last), and a matchAttribute over lists is right again after backtracking; 0.37 does
-// both.
+// both. Features::upstream_defects has it the old way.
 //
 // Source: structured/internal/incubating/constraint.go and allocator_incubating.go,
 // structured/internal/experimental/constraint.go for lists.
@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "allocator/features.h"
 #include "api/resource/types.h"
 
 namespace assay::allocator::constraint {
@@ -64,7 +65,7 @@ class AttributeValues {
 class Constraint {
  public:
   // `constraint` must outlive this; one of its attributes must be set.
-  Constraint(const api::resource::DeviceConstraint& constraint, bool lists);
+  Constraint(const api::resource::DeviceConstraint& constraint, const Features& features);
 
   std::string_view attribute() const { return attribute_; }
   bool distinct() const { return distinct_; }
@@ -75,21 +76,35 @@ class Constraint {
   bool Concerns(std::string_view request, std::string_view subrequest) const;
 
   // Takes a device of a request that it concerns, if the constraint holds with it.
-  bool Add(ValueId value, AttributeValues& values);
-  // Gives up the device that was added last.
-  void RemoveLast() { stack_.pop_back(); }
-  void Clear() { stack_.clear(); }
+  bool Add(std::string_view request, ValueId value, AttributeValues& values);
+  // Gives up the device that was added last, which was of that request.
+  void RemoveLast(std::string_view request) {
+    stack_.pop_back();
+    if (defects_) {
+      last_.erase(request);
+    }
+  }
+  void Clear() {
+    stack_.clear();
+    last_.clear();
+  }
 
   // distinct: the value of each device, in their order; match: what all devices up to each have in
   // common.
   const std::vector<ValueId>& stack() const { return stack_; }
 
  private:
+  bool AddWithDefects(std::string_view request, ValueId value, AttributeValues& values);
+
   const api::resource::DeviceConstraint* constraint_;
   std::string_view attribute_;
   bool distinct_;
   bool lists_;
+  bool defects_;  // it is one that v0.36.3 keeps wrongly, and is to be kept so
   std::vector<ValueId> stack_;
+  // With defects: distinct: the last device of each request, until one of that request is given up;
+  // match: what devices had in common that may have been given up since, under "".
+  std::map<std::string_view, ValueId> last_;
 };
 
 }  // namespace assay::allocator::constraint

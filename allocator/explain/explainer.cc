@@ -297,8 +297,8 @@ struct Usable {
 
 // Why the constraint cannot hold, whatever is chosen of what is usable; empty: it could.
 std::string WhyConstraintFails(const api::resource::DeviceConstraint& constraint,
-                               const std::vector<Usable>& requests, bool lists) {
-  const constraint::Constraint concerns(constraint, lists);
+                               const std::vector<Usable>& requests, const Features& features) {
+  const constraint::Constraint concerns(constraint, features);
   const std::string attribute(concerns.attribute());
   int wanted = 0;
   std::set<std::string> seen;  // devices count once
@@ -348,7 +348,8 @@ Explanation Explain(const search::Input& input) {
   bool constraints_could = true;
   for (const api::resource::ResourceClaim* claim : input.claims) {
     std::vector<Usable> usable;
-    bool plain = true;  // without alternatives, of which it is not known which is meant
+    // Without alternatives, of which it is not known which is meant, and derived attributes.
+    bool plain = true;
     for (const api::resource::DeviceRequest& request : claim->spec.devices.requests) {
       std::vector<Request> alternatives;
       if (request.first_available.empty()) {
@@ -357,7 +358,8 @@ Explanation Explain(const search::Input& input) {
       for (const auto& subrequest : request.first_available) {
         alternatives.push_back(Request::Of(request, subrequest));
       }
-      plain = plain && alternatives.size() == 1 && !alternatives[0].all();
+      plain = plain && alternatives.size() == 1 && !alternatives[0].all() &&
+              alternatives[0].derived_attributes->empty();
       bool could = false;
       for (Request& alternative : alternatives) {
         alternative.device_class = input.find_class(alternative.class_name);
@@ -370,11 +372,10 @@ Explanation Explain(const search::Input& input) {
       each_could = each_could && could;
     }
     for (const auto& constraint : claim->spec.devices.constraints) {
-      std::string why =
-          explanation.fits || !plain || explanation.requests.empty() ||
-                  input.features.list_type_attributes
-              ? ""
-              : WhyConstraintFails(constraint, usable, input.features.list_type_attributes);
+      std::string why = explanation.fits || !plain || explanation.requests.empty() ||
+                                input.features.list_type_attributes
+                            ? ""
+                            : WhyConstraintFails(constraint, usable, input.features);
       if (!why.empty()) {
         constraints_could = false;
         explanation.requests.back().causes.push_back({Cause::Kind::kConstraint, std::move(why), 0});

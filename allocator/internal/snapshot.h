@@ -29,12 +29,9 @@ using Classes = std::map<std::string, api::resource::DeviceClass, std::less<>>;
 // What devices and pools have in common; as long as an inventory or a snapshot of it is there.
 struct Tables {
   Tables(const Features& features, std::size_t max_shared_values)
-      // 1.37 gives selectors lists whatever the gate; 1.36 fails on them.
-      : shapes(
-            {features.consumable_capacity, features.list_type_attributes || features.AtLeast1_37()},
-            max_shared_values),
+      : shapes(features.OfSelectors(), max_shared_values),
         layouts(features),
-        selectors({features.consumable_capacity, features.list_type_attributes}) {}
+        selectors(features.OfSelectors()) {}
 
   inventory::ShapeTable shapes;
   inventory::LayoutTable layouts;

@@ -459,8 +459,10 @@ Result<std::optional<Placement>> BestFit::Place(const search::Input& input) {
   placement.used = AddHolders(pools, *ledger_, model->node, holders);
   Instance instance(input, pools, model->node);
   ASSAY_RETURN_IF_ERROR(instance.Start(*first));
-  // The solver does not know compatibility groups (level 1.37): what was found stays.
-  const std::uint64_t max_steps = input.features.compatibility_groups ? 0 : options_.max_steps;
+  // The solver does not know compatibility groups and derived attributes (level 1.37): what was
+  // found stays.
+  const bool stays = input.features.compatibility_groups || input.features.derived_attributes;
+  const std::uint64_t max_steps = stays ? 0 : options_.max_steps;
   const std::optional<Solution> solution =
       Solve(instance.problem(), *model->blocks, holders, max_steps, &instance.start());
   placement.alternatives = instance.alternatives();

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "allocator/selector/derived_attribute.h"
 #include "api/meta/quantity.h"
 #include "cel/dra/selector.h"
 
@@ -280,7 +281,7 @@ class Checker {
       Report(name, "has devices that no request asks for");
     }
     for (const DeviceConstraint& constraint : claim.spec.devices.constraints) {
-      CheckConstraint(name, constraint, results);
+      CheckConstraint(claim, constraint, results, node);
     }
     CheckOnceEach(name, results);
   }
@@ -408,8 +409,46 @@ class Checker {
     }
   }
 
-  void CheckConstraint(const std::string& claim, const DeviceConstraint& constraint,
-                       const std::vector<DeviceRequestAllocationResult>& results) {
+  // The expression by which a request derives the attribute; null: it derives none of that name.
+  const std::string* DerivationOf(const ResourceClaim& claim, const std::string& request,
+                                  const std::string& name) const {
+    const std::string* expression = nullptr;
+    const auto look = [&](const std::string& full_name, const auto& derived) {
+      for (const auto& attribute : derived) {
+        if (full_name == request && attribute.name == name && world_.features.derived_attributes) {
+          expression = &attribute.expression;
+        }
+      }
+    };
+    for (const auto& each : claim.spec.devices.requests) {
+      if (each.exactly.has_value()) {
+        look(each.name, each.exactly->derived_attributes);
+      }
+      for (const auto& subrequest : each.first_available) {
+        look(each.name + "/" + subrequest.name, subrequest.derived_attributes);
+      }
+    }
+    return expression;
+  }
+
+  // The attribute that a constraint compares; none: the device does not have it.
+  std::optional<DeviceAttribute> Compared(const ResourceClaim& claim, const std::string& request,
+                                          const Found& found, const std::string& name) const {
+    if (const std::string* expression = DerivationOf(claim, request, name)) {
+      const selector::DerivedAttribute derived(*expression, world_.features.OfSelectors());
+      const auto attribute = derived.error().empty()
+                                 ? derived.Evaluate(CelDeviceOf(*found.slice, *found.device))
+                                 : InvalidArgumentError(derived.error());
+      return attribute.ok() ? std::optional(*attribute) : std::nullopt;
+    }
+    const DeviceAttribute* attribute = AttributeOf(*found.device, found.slice->spec.driver, name);
+    return attribute == nullptr ? std::nullopt : std::optional(*attribute);
+  }
+
+  void CheckConstraint(const ResourceClaim& of_claim, const DeviceConstraint& constraint,
+                       const std::vector<DeviceRequestAllocationResult>& results,
+                       const Node& node) {
+    const std::string claim = NameOf(of_claim);
     const bool distinct = !constraint.match_attribute.has_value();
     const std::string& name =
         distinct ? *constraint.distinct_attribute : *constraint.match_attribute;
@@ -423,18 +462,10 @@ class Checker {
           std::find(requests.begin(), requests.end(), parent) == requests.end()) {
         continue;
       }
-      const Device* device = nullptr;
-      for (const ResourceSlice& slice : world_.slices) {
-        if (slice.spec.driver != result.driver || slice.spec.pool.name != result.pool) {
-          continue;
-        }
-        for (const Device& candidate : slice.spec.devices) {
-          device = candidate.name == result.device ? &candidate : device;
-        }
-      }
-      const DeviceAttribute* attribute =
-          device == nullptr ? nullptr : AttributeOf(*device, result.driver, name);
-      if (attribute == nullptr) {
+      const Found found = Find(result, node);
+      const std::optional<DeviceAttribute> attribute =
+          found.device == nullptr ? std::nullopt : Compared(of_claim, result.request, found, name);
+      if (!attribute.has_value()) {
         Report(claim, result.device + " has no attribute " + name);
         continue;
       }
@@ -543,10 +574,8 @@ class Checker {
            SelectsAll(*wanted.selectors, slice, device);
   }
 
-  bool SelectsAll(const std::vector<api::resource::DeviceSelector>& selectors,
-                  const ResourceSlice& slice, const Device& device) {
-    const cel::dra::Features features{world_.features.consumable_capacity,
-                                      world_.features.list_type_attributes};
+  cel::dra::Device CelDeviceOf(const ResourceSlice& slice, const Device& device) const {
+    const cel::dra::Features features = world_.features.OfSelectors();
     cel::dra::DeviceContent content;
     content.driver = slice.spec.driver;
     content.allow_multiple_allocations = device.allow_multiple_allocations.value_or(false);
@@ -556,7 +585,13 @@ class Checker {
     for (const auto& [name, capacity] : device.capacity) {
       content.capacity.push_back({name, capacity.value.ToString()});
     }
-    const cel::dra::Device prepared(content, features);
+    return cel::dra::Device(content, features);
+  }
+
+  bool SelectsAll(const std::vector<api::resource::DeviceSelector>& selectors,
+                  const ResourceSlice& slice, const Device& device) {
+    const cel::dra::Features features = world_.features.OfSelectors();
+    const cel::dra::Device prepared = CelDeviceOf(slice, device);
     return std::ranges::all_of(selectors, [&](const api::resource::DeviceSelector& selector) {
       if (!selector.cel.has_value()) {
         return false;

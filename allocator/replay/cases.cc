@@ -25,15 +25,45 @@ const std::vector<std::string> kSelectors = {
     "device.attributes[\"gpu.example.com\"].uuid > \"id-2\"",
     "device.attributes[\"gpu.example.com\"].exists(id, id == \"uuid\")",
     "true"};
+// What requests derive of devices at level 1.37.
+const std::vector<std::string> kDerivations = {
+    "device.attributes[\"gpu.example.com\"].memory / 30",
+    "device.attributes[\"gpu.example.com\"].model",
+    "device.attributes[\"gpu.example.com\"].model.startsWith(\"h\")",
+    "device.attributes[\"gpu.example.com\"].version",
+    "semver(\"1.0.0\")",
+    "device.attributes[\"gpu.example.com\"].?numa.orValue(7)",
+    "[device.attributes[\"gpu.example.com\"].index, 3]",
+    "[\"a\", device.attributes[\"gpu.example.com\"].model]",
+    "device.attributes[\"gpu.example.com\"].uuid",
+    "device.attributes[\"gpu.example.com\"].uuid < \"id-3\" ? \"low\" : \"high\"",
+    "device.driver",
+    "device.attributes[\"gpu.example.com\"].index % 2 == 0 ? dyn(1) : dyn(\"odd\")",
+    "[1, 2].filter(i, i > 5)",
+    "device.allowMultipleAllocations"};
+const std::vector<std::string> kFailingDerivations = {
+    "device.attributes[\"gpu.example.com\"].numa",
+    "dyn(1.5)",
+    "dyn(device.capacity)",
+    "[dyn(1), dyn(\"a\")]",
+    "device.capacity[\"gpu.example.com\"].memory",
+    "device.nofield",
+    "1 / (device.attributes[\"gpu.example.com\"].index - 2)",
+    "dyn(quantity(\"1\"))"};
 // These end in errors on some devices, or on all.
 const std::vector<std::string> kFailingSelectors = {
     "device.attributes[\"gpu.example.com\"].numa == 0",
-    "device.attributes[\"gpu.example.com\"].model > 3", "device.nofield == 1"};
+    "device.attributes[\"gpu.example.com\"].model > 3", "device.nofield == 1",
+    "[device.attributes[\"gpu.example.com\"].index, 3].size() == 2",
+    "device.attributes[\"gpu.example.com\"].numa.exists(n, n == 1)"};
 
 class Generator {
  public:
-  Generator(std::uint64_t seed, api::Level level)
-      : random_(seed), newer_(level >= api::Level::k1_37) {}
+  Generator(std::uint64_t seed, const CaseOptions& options)
+      : random_(seed),
+        newer_(options.level >= api::Level::k1_37),
+        defects_(options.upstream_defects),
+        lists_(newer_ || (defects_ && OneIn(2))) {}
 
   std::vector<std::string> Run() {
     AddReset();
@@ -77,6 +107,16 @@ class Generator {
 
   void AddReset() {
     json reset = {{"kind", "Reset"}};
+    if (defects_) {
+      reset["upstreamDefects"] = true;
+    }
+    if (!newer_ && lists_) {
+      reset["features"].push_back("DRAListTypeAttributes");
+    }
+    derived_ = newer_ && OneIn(3);
+    if (derived_) {
+      reset["features"].push_back("DRADerivedAttributes");
+    }
     for (const char* gate : {"DRAListTypeAttributes", "DRAFractionalCapacityRange",
                              "DRADeviceCompatibilityGroups", "DRAOptionalNodeOperations"}) {
       if (newer_ && OneIn(4)) {
@@ -144,7 +184,7 @@ class Generator {
       AddPool("gpu.example.com", "shared", "");
     }
     if (OneIn(3)) {
-      AddPool("other.example.com", newer_ && OneIn(2) ? Node(0) : "other-pool",
+      AddPool("other.example.com", (newer_ || defects_) && OneIn(2) ? Node(0) : "other-pool",
               OneIn(2) ? Node(0) : "");
     }
   }
@@ -162,12 +202,15 @@ class Generator {
     json attributes = {{"model", {{"string", Pick(kModels)}}},
                        {"memory", {{"int", 10 * (1 + Below(8))}}},
                        {"index", {{"int", index}}},
-                       {"version", {{"version", OneIn(2) ? "1.2.3" : "0.9.0-rc.1"}}},
+                       {"version",
+                        {{"version", OneIn(2)   ? "1.2.3"
+                                     : OneIn(8) ? "1.2.3+b1"
+                                                : "0.9.0-rc.1"}}},
                        {driver + "/healthy", {{"bool", OneIn(2)}}}};
     if (!OneIn(4)) {
       attributes["numa"] = {{"int", Below(2)}};
     }
-    if (newer_ && OneIn(4)) {
+    if (lists_ && OneIn(4)) {
       attributes["numa"] = {{"ints", OneIn(2) ? json({0, 1}) : json({1, 2})}};
     }
     // So many values that they are taken to tell devices apart.
@@ -337,9 +380,21 @@ class Generator {
     return request;
   }
 
+  // Attributes that a request derives; sometimes in place of those that devices have.
+  void AddDerived(json& request) {
+    for (const char* name : {"gpu.example.com/model", "derived.example.com/x"}) {
+      if (OneIn(2)) {
+        request["derivedAttributes"].push_back(
+            {{"name", name},
+             {"expression", OneIn(12) ? Pick(kFailingDerivations) : Pick(kDerivations)}});
+      }
+    }
+  }
+
   json Claim(const std::string& name) {
+    const bool derived = newer_ && (derived_ ? OneIn(2) : OneIn(40));
     const bool distinct = OneIn(6);
-    const bool single = distinct && !newer_;
+    const bool single = distinct && !newer_ && !defects_;
     json requests = json::array();
     std::vector<std::string> names;
     const std::size_t count = 1 + Below(3);
@@ -350,6 +405,9 @@ class Generator {
         json subrequests = json::array();
         for (std::size_t k = 0; k < 1 + Below(3); ++k) {
           json subrequest = Exact(single);
+          if (derived) {
+            AddDerived(subrequest);
+          }
           subrequest["name"] = "sub-" + std::to_string(k);
           subrequests.push_back(subrequest);
           names.push_back(request + "/sub-" + std::to_string(k));
@@ -360,15 +418,21 @@ class Generator {
         if (OneIn(12)) {
           exactly["adminAccess"] = true;
         }
+        if (derived) {
+          AddDerived(exactly);
+        }
         requests.push_back({{"name", request}, {"exactly", exactly}});
       }
     }
     json devices = {{"requests", requests}};
-    if (distinct || OneIn(4)) {
+    if (distinct || derived || OneIn(4)) {
       json constraint;
       constraint[distinct ? "distinctAttribute" : "matchAttribute"] = Pick<std::string>(
           {"gpu.example.com/model", "gpu.example.com/numa", "gpu.example.com/version",
            "gpu.example.com/healthy", "gpu.example.com/uuid"});
+      if (derived && !OneIn(3)) {
+        constraint.begin().value() = OneIn(3) ? "gpu.example.com/model" : "derived.example.com/x";
+      }
       if (OneIn(2)) {
         constraint["requests"] = {Pick(names)};
       }
@@ -389,6 +453,9 @@ class Generator {
 
   Random random_;
   bool newer_;
+  bool defects_;  // what only v0.36.3 answers so, too
+  bool lists_;    // attributes may be lists
+  bool derived_ = false;
   std::vector<json> devices_;        // as results name them
   std::set<std::string> shareable_;  // names
   std::size_t nodes_ = 1;
@@ -397,8 +464,8 @@ class Generator {
 
 }  // namespace
 
-std::vector<std::string> MakeCase(std::uint64_t seed, api::Level level) {
-  return Generator(seed, level).Run();
+std::vector<std::string> MakeCase(std::uint64_t seed, const CaseOptions& options) {
+  return Generator(seed, options).Run();
 }
 
 }  // namespace assay::allocator::replay

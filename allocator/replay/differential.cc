@@ -148,7 +148,10 @@ int Compare(const Run& run, const Peer& peer) {
     const std::uint64_t count = std::min(kChunk, run.cases - begin);
     inputs.reserve(count);
     for (std::uint64_t i = 0; i < count; ++i) {
-      inputs.push_back(MakeCase(run.seed + begin + i, run.level));
+      const std::uint64_t seed = run.seed + begin + i;
+      inputs.push_back(MakeCase(
+          seed, {.level = run.level,
+                 .upstream_defects = run.level == assay::api::Level::k1_36 && seed % 4 == 3}));
       pointers.push_back(&inputs.back());
     }
     const std::optional<Lines> theirs = peer.Answer(pointers);

@@ -50,9 +50,11 @@ std::string Quoted(std::string_view text) {
   return out + "\"";
 }
 
-// Turns on the features that a Reset names.
+// Turns on what a Reset names.
 Status Enable(std::string_view reset, Features& features) {
-  const nlohmann::json names = nlohmann::json::parse(reset).value("features", nlohmann::json());
+  const nlohmann::json parsed = nlohmann::json::parse(reset);
+  features.upstream_defects = parsed.value("upstreamDefects", false);
+  const nlohmann::json names = parsed.value("features", nlohmann::json());
   for (const nlohmann::json& name : names) {
     if (name == "DRAListTypeAttributes") {
       features.list_type_attributes = true;
@@ -62,6 +64,8 @@ Status Enable(std::string_view reset, Features& features) {
       features.optional_node_operations = true;
     } else if (name == "DRADeviceCompatibilityGroups") {
       features.compatibility_groups = true;
+    } else if (name == "DRADerivedAttributes") {
+      features.derived_attributes = true;
     } else {
       return InvalidArgumentError("unknown feature " + name.dump());
     }
@@ -72,7 +76,8 @@ Status Enable(std::string_view reset, Features& features) {
 }  // namespace
 
 struct Replay::Impl {
-  Impl(const InventoryOptions& with, std::uint64_t patience) : base(with), inventory(with) {
+  Impl(const InventoryOptions& with, std::uint64_t patience)
+      : base(with), features(with.features), inventory(with) {
     options.patience = patience;
     options.new_share_id = [] { return std::string("share"); };
     options.max_steps = 20'000'000;
@@ -136,6 +141,7 @@ struct Replay::Impl {
   }
 
   InventoryOptions base;
+  Features features;
   AllocateOptions options;
   Inventory inventory;
   std::vector<api::core::Node> nodes;
@@ -144,6 +150,8 @@ struct Replay::Impl {
 Replay::Replay(InventoryOptions options, std::uint64_t patience)
     : impl_(std::make_unique<Impl>(options, patience)) {}
 Replay::~Replay() = default;
+
+const Features& Replay::features() const { return impl_->features; }
 
 Result<std::optional<std::string>> Replay::Take(std::string_view line) {
   ASSAY_ASSIGN_OR_RETURN(const api::json::TypeMeta type, api::json::PeekTypeMeta(line));

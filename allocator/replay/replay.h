@@ -2,10 +2,11 @@
 // with Kubernetes' allocator; what tests compare.
 //
 // Input, one JSON object a line: Node, DeviceClass, ResourceSlice, ResourceClaim, and
-// {"kind":"Reset"}, which forgets everything; gates in its "features" are on until the next one. A
-// claim with an allocation is in use; one without is allocated on the first node where it fits, and
-// is in use from then on; its answer is one line of JSON. {"kind":"Together","items":[...]} are
-// claims that are allocated together, on one node.
+// {"kind":"Reset"}, which forgets everything; gates in its "features" are on until the next one,
+// and so is Features::upstream_defects with "upstreamDefects":true. A claim with an allocation is
+// in use; one without is allocated on the first node where it fits, and is in use from then on; its
+// answer is one line of JSON. {"kind":"Together","items":[...]} are claims that are allocated
+// together, on one node.
 //
 // Not thread-safe; one per stream.
 #ifndef ASSAY_ALLOCATOR_REPLAY_REPLAY_H_
@@ -33,6 +34,9 @@ class Replay {
   // {"claim":...}; for claims together, "claims" and "allocations" are lists. An error is a line
   // that cannot be read.
   Result<std::optional<std::string>> Take(std::string_view line);
+
+  // Those that the last Reset left on.
+  const Features& features() const;
 
  private:
   struct Impl;

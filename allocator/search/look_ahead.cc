@@ -22,7 +22,7 @@ bool Searcher::MayLookAhead() {
 }
 
 bool Searcher::CouldFail() {
-  if (any_fails_) {
+  if (any_fails_ || prepared_.tries_all()) {
     return true;
   }
   for (const PoolPlace& place : places_) {

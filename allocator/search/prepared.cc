@@ -6,6 +6,24 @@
 #include "allocator/search/capacity.h"
 
 namespace assay::allocator::search {
+namespace {
+
+Result<api::resource::DeviceAttribute> Evaluate(const selector::DerivedAttribute& attribute,
+                                                inventory::DeviceRef ref) {
+  const inventory::Device& device = ref.device();
+  if (device.own_attributes.empty()) {
+    return attribute.Evaluate(device.content->device);
+  }
+  cel::dra::DeviceContent description = device.content->description;
+  for (std::size_t i = 0; i < device.own_attributes.size(); ++i) {
+    description.attributes.push_back(
+        {device.own_attributes[i], *ref.pool->base->own[ref.layout().first_own + i]});
+  }
+  // A content has lists only where they are wanted.
+  return attribute.Evaluate(cel::dra::Device(description, {.list_type_attributes = true}));
+}
+
+}  // namespace
 
 using api::resource::DeviceRequest;
 using api::resource::ResourceClaim;
@@ -56,14 +74,18 @@ void Prepared::PrepareClaim(const ResourceClaim& claim) {
                                ": empty constraint (unsupported constraint type?)");
       break;
     }
-    prepared.constraints.emplace_back(constraints[i], features_.list_type_attributes);
+    prepared.constraints.emplace_back(constraints[i], features_);
   }
   for (PreparedRequest& request : prepared.requests) {
     for (const auto& wanted : request.alternatives) {
       wanted->claim = claims_.size() - 1;
       for (const constraint::Constraint& constraint : prepared.constraints) {
-        wanted->concerned.push_back(
-            constraint.Concerns(wanted->request.base_name(), wanted->request.subrequest()));
+        const bool concerned =
+            constraint.Concerns(wanted->request.base_name(), wanted->request.subrequest());
+        wanted->concerned.push_back(concerned);
+        wanted->derived.push_back(concerned && features_.derived_attributes
+                                      ? PrepareDerived(wanted->request, constraint)
+                                      : Wanted::kNotDerived);
       }
     }
   }
@@ -101,7 +123,8 @@ std::unique_ptr<Wanted> Prepared::PrepareWanted(const ResourceClaim& claim, Requ
   wanted_.push_back(made.get());
   const Request& wanted = made->request;
   const std::string where = "claim " + ClaimName(claim) + ", request " + wanted.name;
-  if (features_.AtLeast1_37() && wanted.has_derived_attributes) {
+  if (features_.AtLeast1_37() && !features_.derived_attributes &&
+      !wanted.derived_attributes->empty()) {
     made->error = InvalidArgumentError(
         where + ": cannot handle request with derived attributes, the feature is disabled");
     return made;
@@ -223,6 +246,43 @@ void Prepared::AddFacts(Wanted& wanted, DeviceRef device, LayoutFacts& facts) {
     of.matches[word] |= bit;
     of.usable[word] |= of.serves[word] & bit;
   }
+}
+
+std::size_t Prepared::PrepareDerived(const Request& request,
+                                     const constraint::Constraint& constraint) {
+  const auto& attributes = *request.derived_attributes;
+  const auto derived = std::find_if(attributes.rbegin(), attributes.rend(), [&](const auto& each) {
+    return each.name == constraint.attribute();
+  });
+  if (derived == attributes.rend()) {
+    return Wanted::kNotDerived;
+  }
+  derived_.push_back({derived->name,
+                      selector::DerivedAttribute(derived->expression, features_.OfSelectors()),
+                      {}});
+  return derived_.size() - 1;
+}
+
+Result<constraint::ValueId> Prepared::DerivedValueOf(std::size_t derived, DeviceRef device) {
+  Derived& of = derived_[derived];
+  if (!of.attribute.error().empty()) {
+    return InvalidArgumentError("compile derived attribute " + of.name +
+                                " failed: " + of.attribute.error());
+  }
+  const auto [known, fresh] = of.known.try_emplace({device.pool, device.number});
+  if (!fresh) {
+    return known->second;
+  }
+  const Result<api::resource::DeviceAttribute> attribute = Evaluate(of.attribute, device);
+  if (!attribute.ok()) {
+    of.known.erase(known);
+    return InvalidArgumentError("evaluate derived attribute " + of.name + " on device " +
+                                device.pool->ToString() + "/" + device.api().name +
+                                " failed: " + attribute.status().message());
+  }
+  const std::optional<std::string>& text = attribute->string;
+  known->second = values_.Of(*attribute, text.has_value() ? shapes_.FindValue(*text) : nullptr);
+  return known->second;
 }
 
 constraint::ValueId Prepared::FindValue(const constraint::Constraint& constraint,

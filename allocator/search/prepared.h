@@ -6,9 +6,12 @@
 #define ASSAY_ALLOCATOR_SEARCH_PREPARED_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "allocator/constraint/constraint.h"
@@ -16,6 +19,7 @@
 #include "allocator/inventory/pool.h"
 #include "allocator/inventory/shape.h"
 #include "allocator/search/request.h"
+#include "allocator/selector/derived_attribute.h"
 #include "api/resource/types.h"
 #include "base/result.h"
 
@@ -25,6 +29,8 @@ using inventory::DeviceSet;
 
 // A request without subrequests, or a subrequest.
 struct Wanted {
+  static constexpr std::size_t kNotDerived = SIZE_MAX;
+
   Wanted(const api::resource::ResourceClaim& of_claim, Request of, selector::SelectorCache& cache,
          const Features& features)
       : request(std::move(of)), matcher(of_claim, request, cache, features) {}
@@ -36,6 +42,8 @@ struct Wanted {
   std::size_t claim = 0;
   std::size_t number = 0;       // among those of all claims
   std::vector<bool> concerned;  // by which of the claim's constraints
+  // Of these, what the request derives for it to compare, by number; else kNotDerived.
+  std::vector<std::size_t> derived;
   std::size_t num_devices = 0;
   Status error;  // what upstream's validation ends with
 };
@@ -95,6 +103,9 @@ class Prepared {
   constraint::AttributeValues& values() { return values_; }
   bool wants_all() const { return wants_all_; }
   bool wants_admin() const { return wants_admin_; }
+  bool has_derived() const { return !derived_.empty(); }
+  // Nothing may be left out of the search: what is derived may end in a fatal error.
+  bool tries_all() const { return has_derived() || features_.HasUpstreamDefects(); }
 
   const LayoutFacts& FactsOf(const inventory::NodePool& pool);
   // The value of a device that the constraint of this number compares.
@@ -106,7 +117,16 @@ class Prepared {
                                device.pool->base->own[device.layout().first_own + (value >> 3)]);
   }
 
+  // The value of a device that the request's derived attribute of this number gives; a fatal error.
+  Result<constraint::ValueId> DerivedValueOf(std::size_t derived, inventory::DeviceRef device);
+
  private:
+  struct Derived {
+    std::string name;
+    selector::DerivedAttribute attribute;
+    std::map<std::pair<const inventory::NodePool*, std::uint32_t>, constraint::ValueId> known;
+  };
+
   // A value that the node gives: its slot with this tag. Small, unlike addresses.
   static constexpr constraint::ValueId kOwnTag = 4;
   static constexpr constraint::ValueId kMaxOwn = 1 << 20;
@@ -119,6 +139,7 @@ class Prepared {
   Status CheckFeatures(const std::string& claim, const api::resource::DeviceRequest& request) const;
   std::unique_ptr<LayoutFacts> MakeFacts(const inventory::NodePool& pool);
   void AddFacts(Wanted& wanted, inventory::DeviceRef device, LayoutFacts& facts);
+  std::size_t PrepareDerived(const Request& request, const constraint::Constraint& constraint);
   constraint::ValueId FindValue(const constraint::Constraint& constraint,
                                 inventory::DeviceRef device);
 
@@ -130,6 +151,7 @@ class Prepared {
   std::vector<PreparedClaim> claims_;
   std::vector<Wanted*> wanted_;
   std::vector<const constraint::Constraint*> constraints_;
+  std::vector<Derived> derived_;
   bool wants_all_ = false;
   bool wants_admin_ = false;
   std::uint64_t last_layout_ = 0;

@@ -54,7 +54,7 @@ Request Request::Of(const api::resource::DeviceRequest& request) {
   made.selectors = &exactly.selectors;
   made.tolerations = &exactly.tolerations;
   made.capacity = exactly.capacity.has_value() ? &*exactly.capacity : nullptr;
-  made.has_derived_attributes = !exactly.derived_attributes.empty();
+  made.derived_attributes = &exactly.derived_attributes;
   return made;
 }
 
@@ -69,7 +69,7 @@ Request Request::Of(const api::resource::DeviceRequest& parent,
   made.selectors = &request.selectors;
   made.tolerations = &request.tolerations;
   made.capacity = request.capacity.has_value() ? &*request.capacity : nullptr;
-  made.has_derived_attributes = !request.derived_attributes.empty();
+  made.derived_attributes = &request.derived_attributes;
   return made;
 }
 

@@ -41,7 +41,7 @@ struct Request {
   const std::vector<api::resource::DeviceToleration>* tolerations = nullptr;
   const api::resource::CapacityRequirements* capacity = nullptr;
   const api::resource::DeviceClass* device_class = nullptr;
-  bool has_derived_attributes = false;
+  const std::vector<api::resource::DeviceDerivedAttribute>* derived_attributes = nullptr;
 
   static Request Of(const api::resource::DeviceRequest& request);
   static Request Of(const api::resource::DeviceRequest& parent,

@@ -31,6 +31,9 @@ Searcher::Searcher(Prepared& prepared, const AllocateOptions& options)
   }
   sets_.resize(prepared.wanted().size());
   all_devices_.resize(prepared.wanted().size());
+  if (prepared.features().HasUpstreamDefects()) {
+    by_pool_name_.emplace();
+  }
 }
 
 Result<bool> Searcher::Run(const api::core::Node& node, std::span<const NodePool* const> pools) {
@@ -94,7 +97,7 @@ void Searcher::Place(std::span<const NodePool* const> pools) {
     for (std::size_t i = 0; i < pool.layout().words(); ++i) {
       const std::size_t word = place.first_word + i;
       in_use_[word] = pool.taken[i];
-      blocked_[word] = pool.blocked[i] & ~place.facts->shareable[i];
+      blocked_[word] = by_pool_name_.has_value() ? 0 : pool.blocked[i] & ~place.facts->shareable[i];
       dynamic_[word] = place.facts->shareable[i];
       any_dynamic_ = any_dynamic_ || dynamic_[word] != 0;
     }
@@ -115,6 +118,9 @@ void Searcher::Place(std::span<const NodePool* const> pools) {
     }
   }
   shares_.clear();
+  if (by_pool_name_.has_value()) {
+    by_pool_name_->StartSearch();
+  }
   for (Values& values : values_) {
     values.known = false;
   }
@@ -429,7 +435,7 @@ Searcher::Outcome Searcher::TryDevices(std::size_t claim, std::size_t request,
     const std::uint64_t all = word == first_word ? From(first) : ~std::uint64_t{0};
     free += static_cast<std::size_t>(std::popcount(Free(claim, wanted, word) & all));
   }
-  const bool enough = free >= needed;
+  const bool enough = free >= needed || prepared_.tries_all();
   if (!enough && !any_fails_) {
     return GiveUp();
   }
@@ -552,8 +558,19 @@ Searcher::Outcome Searcher::Take(std::size_t claim, const Wanted& wanted, Candid
     if (!wanted.concerned[i]) {
       continue;
     }
-    if (!prepared.constraints[i].Add(ValueOf(prepared.first_constraint + i, candidate),
-                                     prepared_.values())) {
+    constraint::ValueId value = constraint::kNoValue;
+    if (wanted.derived[i] == Wanted::kNotDerived) {
+      value = ValueOf(prepared.first_constraint + i, candidate);
+    } else {
+      const Result<constraint::ValueId> derived =
+          prepared_.DerivedValueOf(wanted.derived[i], device);
+      if (!derived.ok()) {
+        TakeBackChecks(claim, wanted, candidate, undo);
+        return Fail(derived.status());
+      }
+      value = *derived;
+    }
+    if (!prepared.constraints[i].Add(wanted.request.base_name(), value, prepared_.values())) {
       TakeBackChecks(claim, wanted, candidate, undo);
       if (must) {
         return Fail(InvalidArgumentError("claim " + ClaimName(*prepared.claim) + ", request " +
@@ -607,10 +624,12 @@ void Searcher::TakeBackChecks(std::size_t claim, const Wanted& wanted, Candidate
   std::vector<constraint::Constraint>& constraints = prepared_.claims()[claim].constraints;
   for (std::size_t i = undo.constraints; i-- > 0;) {
     if (wanted.concerned[i]) {
-      constraints[i].RemoveLast();
+      constraints[i].RemoveLast(wanted.request.base_name());
     }
   }
-  if (undo.counters) {
+  if (undo.counters && by_pool_name_.has_value()) {
+    by_pool_name_->GiveBack(DeviceOf(candidate));
+  } else if (undo.counters) {
     const PoolPlace& place = PlaceOf(candidate);
     for (const inventory::CounterUse& use : DeviceOf(candidate).layout().counters) {
       left_[place.first_counter + use.counter] += use.amount;
@@ -657,6 +676,9 @@ bool Searcher::NodeSkipsOperations(Candidate candidate) const {
 // Takes the device's counters if they are there. As upstream, nothing can be taken from a pool of
 // which something is over-allocated.
 bool Searcher::TakeCounters(Candidate candidate) {
+  if (by_pool_name_.has_value()) {
+    return by_pool_name_->Take(DeviceOf(candidate));
+  }
   const PoolPlace& place = PlaceOf(candidate);
   if (place.pool->over_allocated) {
     return false;
@@ -724,6 +746,10 @@ void Searcher::ChangeShares(Candidate candidate, const Wanted& wanted, bool add,
 }
 
 bool Searcher::HangsOnNode() const {
+  // What is derived may read values that a node gives; what defects left behind stays.
+  if (prepared_.tries_all()) {
+    return true;
+  }
   std::size_t with_own = 0;
   bool any_fixed_own = false;
   for (const PoolPlace& place : places_) {

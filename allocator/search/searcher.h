@@ -5,7 +5,8 @@
 // devices left than needed; a device in place of one of its kind that has failed; a state that has
 // failed before; and, after the first failure, whatever looking ahead shows to be hopeless (not
 // enough devices, values or counters for all that is still to be found). It leaves out nothing
-// where some branch could end in a fatal error, which upstream would come upon.
+// where some branch could end in a fatal error, which upstream would come upon, nor where a branch
+// that fails leaves something behind (Features::upstream_defects).
 //
 // Source: structured/internal/incubating/allocator_incubating.go.
 //
@@ -23,6 +24,7 @@
 #include <vector>
 
 #include "allocator/search/capacity.h"
+#include "allocator/search/counters_by_pool_name.h"
 #include "allocator/search/options.h"
 #include "allocator/search/prepared.h"
 #include "api/resource/types.h"
@@ -224,6 +226,7 @@ class Searcher {
   std::vector<inventory::Amount> left_;                 // of each pool's counters
   std::vector<inventory::CompatibilityGroups> groups_;  // of each pool's counter sets
   std::vector<Shares> shares_;
+  std::optional<CountersByPoolName> by_pool_name_;  // instead of `left_`, with defects
   bool any_fails_ = false;
   bool any_dynamic_ = false;
 

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "allocator/taint_rules.h"
 #include "controlplane/scheduler/extended_resources.h"
 
 namespace assay::controlplane::scheduler {
@@ -18,14 +19,6 @@ using api::resource::ResourceSlice;
 
 std::uint64_t VersionOf(const ResourceClaim& claim) {
   return std::strtoull(claim.metadata.resource_version.c_str(), nullptr, 10);
-}
-
-// The slice tracker takes a rule without a selector to select everything.
-bool Selects(const DeviceTaintRule& rule, const ResourceSlice& slice, const std::string& device) {
-  const auto& selector = rule.spec.device_selector;
-  return !selector || (selector->driver.value_or(slice.spec.driver) == slice.spec.driver &&
-                       selector->pool.value_or(slice.spec.pool.name) == slice.spec.pool.name &&
-                       selector->device.value_or(device) == device);
 }
 
 }  // namespace
@@ -174,11 +167,7 @@ void DeviceCache::SetSlice(const ResourceSlice& slice) {
   }
   ResourceSlice tainted = slice;
   for (const auto& rule : rules_.List()) {
-    for (api::resource::Device& device : tainted.spec.devices) {
-      if (Selects(*rule, slice, device.name)) {
-        device.taints.push_back(rule->spec.taint);
-      }
-    }
+    allocator::AddTaints(*rule, tainted);
   }
   inventory_.SetSlice(tainted);
 }
