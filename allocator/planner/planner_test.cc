@@ -62,19 +62,51 @@ void AddLine(const std::string& line, Objects& objects) {
   }
 }
 
+// What claims hold already, without what no cluster ends up with and the differential test has on
+// purpose: shares of devices that cannot be shared or have not as much, devices that two claims
+// hold.
+class Use {
+ public:
+  bool Take(const std::vector<ResourceSlice>& slices,
+            const api::resource::DeviceRequestAllocationResult& result) {
+    const std::string id = result.driver + "/" + result.pool + "/" + result.device;
+    const api::resource::Device* device = nullptr;
+    for (const ResourceSlice& slice : slices) {
+      for (const auto& candidate : slice.spec.devices) {
+        if (slice.spec.driver == result.driver && slice.spec.pool.name == result.pool &&
+            candidate.name == result.device) {
+          device = &candidate;
+        }
+      }
+    }
+    const bool shareable = device != nullptr && device->allow_multiple_allocations.value_or(false);
+    if (!result.share_id.has_value()) {
+      return !shareable && dedicated_.insert(id).second;
+    }
+    const auto asked = result.consumed_capacity.find("memory");
+    if (!shareable || asked == result.consumed_capacity.end()) {
+      return false;
+    }
+    api::meta::Quantity& consumed = consumed_[id];
+    consumed.Add(asked->second);
+    return consumed <= device->capacity.at("memory").value;
+  }
+
+ private:
+  std::set<std::string> dedicated_;
+  std::map<std::string, api::meta::Quantity> consumed_;
+};
+
 Objects RandomCase(std::uint64_t seed) {
   Objects objects;
   for (const std::string& line : replay::MakeCase(seed)) {
     AddLine(line, objects);
   }
-  // What no cluster ends up with, and the differential test has on purpose: shares of devices that
-  // cannot be shared, and devices that two claims hold.
-  std::set<std::string> held;
-  std::erase_if(objects.claims, [&held](const ResourceClaim& claim) {
+  Use use;
+  std::erase_if(objects.claims, [&](const ResourceClaim& claim) {
     return claim.status.allocation.has_value() &&
-           std::ranges::any_of(claim.status.allocation->devices.results, [&held](const auto& r) {
-             return r.share_id.has_value() ||
-                    !held.insert(r.driver + "/" + r.pool + "/" + r.device).second;
+           !std::ranges::all_of(claim.status.allocation->devices.results, [&](const auto& result) {
+             return use.Take(objects.slices, result);
            });
   });
   return objects;
@@ -129,12 +161,16 @@ std::string Describe(const Objects& objects) {
 TEST(PlannerTest, WhateverIsPlacedKeepsTheRules) {
   int placed = 0;
   int better = 0;
+  int shares = 0;
   for (std::uint64_t seed = 1; seed <= 600; ++seed) {
     Objects objects = RandomCase(seed);
     Planner planner;
     Fill(objects, planner);
     for (ResourceClaim& claim : objects.claims) {
       if (claim.status.allocation.has_value()) {
+        for (const auto& result : claim.status.allocation->devices.results) {
+          shares += result.share_id.has_value() ? 1 : 0;
+        }
         continue;
       }
       const auto first = planner.Place({&claim}, Policy::kFirstFit);
@@ -167,6 +203,7 @@ TEST(PlannerTest, WhateverIsPlacedKeepsTheRules) {
   }
   EXPECT_GT(placed, 300);
   EXPECT_GT(better, 30);
+  EXPECT_GT(shares, 50);
 }
 
 TEST(PlannerTest, TheCheckerRefusesWhatIsWrong) {
