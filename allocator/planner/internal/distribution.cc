@@ -34,21 +34,23 @@ bool FindReads(std::span<const Group> groups, const search::ClassFinder& find_cl
           known && selector.cel.has_value() && selector::FindReads(selector.cel->expression, ids);
     }
   };
-  const auto read_class = [&](const std::string& name) {
-    if (const auto* device_class = find_class(name); device_class != nullptr) {
+  const auto read_request = [&](const auto& request) {
+    read(request.selectors);
+    if (const auto* device_class = find_class(request.device_class_name); device_class != nullptr) {
       read(device_class->spec.selectors);
+    }
+    for (const auto& derived : request.derived_attributes) {
+      known = known && selector::FindReads(derived.expression, ids);
     }
   };
   for (const Group& group : groups) {
     for (const api::resource::ResourceClaim* claim : group) {
       for (const auto& request : claim->spec.devices.requests) {
         if (request.exactly.has_value()) {
-          read(request.exactly->selectors);
-          read_class(request.exactly->device_class_name);
+          read_request(*request.exactly);
         }
         for (const auto& subrequest : request.first_available) {
-          read(subrequest.selectors);
-          read_class(subrequest.device_class_name);
+          read_request(subrequest);
         }
       }
       for (const auto& constraint : claim->spec.devices.constraints) {
