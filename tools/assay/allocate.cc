@@ -11,6 +11,8 @@
 
 #include "allocator/planner/diagnosis.h"
 #include "allocator/planner/planner.h"
+#include "allocator/taint_rules.h"
+#include "api/compatibility.h"
 #include "api/json/json.h"
 #include "tools/assay/cluster_files.h"
 #include "tools/assay/commands.h"
@@ -28,10 +30,13 @@ using api::resource::ResourceClaim;
 using nlohmann::ordered_json;
 
 constexpr const char* kFilesHelp = R"help(
-The files hold ResourceSlices, DeviceClasses, ResourceClaims and Nodes as `kubectl get -o yaml`
-writes them: YAML or JSON, Lists, several documents; a directory; - is standard input. Other kinds
-are left out. Without Nodes, those that slices name are taken. Claims that are allocated already
-keep their devices; claims of one owner (a pod) go to one node.)help";
+The files hold ResourceSlices, DeviceClasses, ResourceClaims, DeviceTaintRules and Nodes as
+`kubectl get -o yaml` writes them: YAML or JSON, Lists, several documents; a directory; - is
+standard input. Other kinds are left out. Without Nodes, those that slices name are taken. Claims
+that are allocated already keep their devices; claims of one owner (a pod) go to one node.
+
+The answers are those of the Kubernetes of --level, with its default feature gates but for those of
+--feature-gates. DeviceTaintRules count where DRADeviceTaintRules is on, as it is at level 1.37.)help";
 
 constexpr const char* kAllocateHelp = R"help(
 Examples:
@@ -71,6 +76,9 @@ struct Options {
   std::string policy = "first-fit";
   std::string output = "table";
   std::string claim;
+  std::string level = "1.36";
+  std::string feature_gates;
+  bool upstream_defects = false;
   bool explain = false;
 };
 
@@ -96,17 +104,49 @@ std::string OwnerOf(const ResourceClaim& claim) {
   return "";
 }
 
+Result<allocator::Features> FeaturesOf(const Options& options,
+                                       const api::Compatibility& compatibility) {
+  allocator::Features features = allocator::Features::FromCompatibility(compatibility);
+  features.upstream_defects = options.upstream_defects;
+  if (options.upstream_defects && !features.HasUpstreamDefects()) {
+    return InvalidArgumentError("--upstream-defects: level " + options.level + " has none");
+  }
+  if (options.upstream_defects && options.policy != "first-fit") {
+    return InvalidArgumentError("--upstream-defects: only --policy first-fit has them");
+  }
+  return features;
+}
+
+// What the scheduler does before it allocates.
+void ApplyTaintRules(const api::Compatibility& compatibility, ClusterFiles& files) {
+  if (files.taint_rules.empty()) {
+    return;
+  }
+  if (!compatibility.Enabled("DRADeviceTaintRules")) {
+    files.notes.push_back("left out: " + std::to_string(files.taint_rules.size()) +
+                          " DeviceTaintRule; the feature gate DRADeviceTaintRules is off");
+    return;
+  }
+  for (const auto& rule : files.taint_rules) {
+    for (auto& slice : files.slices) {
+      allocator::AddTaints(rule, slice);
+    }
+  }
+}
+
 Result<std::unique_ptr<Question>> Ask(const Options& options) {
   std::vector<std::string> files = options.files;
   files.insert(files.end(), options.more_files.begin(), options.more_files.end());
   if (files.empty()) {
     return InvalidArgumentError("no files; give some with -f");
   }
-  const api::Compatibility compatibility;
+  ASSAY_ASSIGN_OR_RETURN(const api::Compatibility compatibility,
+                         api::Compatibility::Parse(options.level, options.feature_gates));
+  ASSAY_ASSIGN_OR_RETURN(const allocator::Features features, FeaturesOf(options, compatibility));
   auto question = std::make_unique<Question>();
   ASSAY_ASSIGN_OR_RETURN(question->files, ReadClusterFiles(files, compatibility));
-  question->planner = std::make_unique<Planner>(
-      allocator::PlannerOptions{.features = allocator::Features::FromCompatibility(compatibility)});
+  ApplyTaintRules(compatibility, question->files);
+  question->planner = std::make_unique<Planner>(allocator::PlannerOptions{.features = features});
   Planner& planner = *question->planner;
   for (const Node& node : question->files.nodes) {
     if (options.node.empty() || node.metadata.name == options.node) {
@@ -554,6 +594,10 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
       ->allow_extra_args(false);
   command->add_option("file", options.more_files, "The same without -f");
   command->add_option("--node", options.node, "Look at this node only");
+  command->add_option("--level", options.level, "Answer as this Kubernetes does: 1.36 or 1.37")
+      ->capture_default_str();
+  command->add_option("--feature-gates", options.feature_gates,
+                      "Turn Kubernetes' gates on and off: A=true,B=false");
   command->add_option("-o,--output", options.output, "How to print")
       ->check(CLI::IsMember(outputs))
       ->capture_default_str();
@@ -570,6 +614,8 @@ Command AddAllocate(CLI::App& app) {
       ->check(CLI::IsMember({"first-fit", "best-fit", "batch"}))
       ->capture_default_str();
   command->add_flag("--explain", options->explain, "Tell why claims do not fit");
+  command->add_flag("--upstream-defects", options->upstream_defects,
+                    "At level 1.36, also what v0.36.3 of Kubernetes' allocator gets wrong");
   return [options] { return Allocate(*options); };
 }
 

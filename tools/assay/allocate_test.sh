@@ -56,6 +56,64 @@ grep -qF 'seven-large' output && fail '--claim was not heeded'
 run 1 what-if -f cluster.yaml -f refused.yaml -f fitting.yaml
 golden what-if.golden.txt
 
+# The level, the gates and DeviceTaintRules, which count where their gate is on.
+cat >rule.yaml <<'Y'
+apiVersion: resource.k8s.io/v1beta2
+kind: DeviceTaintRule
+metadata: {name: maintenance}
+spec:
+  deviceSelector: {driver: gpu.example.com, pool: gpu-1}
+  taint: {key: maintenance, effect: NoSchedule}
+Y
+run 0 allocate -f cluster.yaml -f fitting.yaml -f rule.yaml
+golden first-fit.golden.txt
+grep -qF 'left out: 1 DeviceTaintRule; the feature gate DRADeviceTaintRules is off' errors ||
+  fail 'the rule was passed over in silence'
+for on in '--level 1.37' '--feature-gates DRADeviceTaintRules=true'; do
+  run 0 allocate -f cluster.yaml -f fitting.yaml -f rule.yaml $on -o json
+  grep -q '"node": "gpu-1"' output && fail "a tainted device was taken with $on"
+  grep -qF '"node": "gpu-2"' output || fail "the rule reached other pools with $on"
+done
+run 0 allocate -f cluster.yaml -f fitting.yaml -f rule.yaml --level 1.37 \
+  --feature-gates DRADeviceTaintRules=false
+golden first-fit.golden.txt
+run 1 explain -f cluster.yaml -f fitting.yaml -f rule.yaml --level 1.37 --node gpu-1
+grep -qF 'maintenance' output || fail 'the rule is not named as the cause'
+run 1 what-if -f cluster.yaml -f fitting.yaml -f rule.yaml --level 1.37 --node gpu-1
+run 0 what-if -f cluster.yaml -f fitting.yaml -f rule.yaml --level 1.37
+# bug.yaml: v0.36.3 takes three devices of two models for three different ones.
+cat >bug.yaml <<'Y'
+apiVersion: resource.k8s.io/v1
+kind: ResourceSlice
+metadata: {name: bug}
+spec:
+  driver: gpu.example.com
+  nodeName: gpu-3
+  pool: {name: gpu-3, generation: 1, resourceSliceCount: 1}
+  devices:
+  - {name: a, attributes: {model: {string: x}}}
+  - {name: b, attributes: {model: {string: y}}}
+  - {name: c, attributes: {model: {string: x}}}
+---
+apiVersion: resource.k8s.io/v1
+kind: ResourceClaim
+metadata: {name: three-models, namespace: default}
+spec:
+  devices:
+    requests: [{name: r, exactly: {deviceClassName: gpu, count: 3}}]
+    constraints: [{distinctAttribute: gpu.example.com/model}]
+Y
+run 1 allocate -f cluster.yaml -f bug.yaml --node gpu-3
+run 0 allocate -f cluster.yaml -f bug.yaml --node gpu-3 --upstream-defects
+# An attribute that a request derives.
+sed -e 's/count: 3}}/count: 2, derivedAttributes: [{name: x\/half, expression: "device.driver"}]}}/' \
+  -e 's/distinctAttribute: .*/matchAttribute: x\/half}]/' bug.yaml >derived.yaml
+run 1 allocate -f cluster.yaml -f derived.yaml --node gpu-3 --level 1.37
+grep -qF 'cannot handle request with derived attributes, the feature is disabled' output ||
+  fail 'the gate DRADerivedAttributes was not heeded'
+run 0 allocate -f cluster.yaml -f derived.yaml --node gpu-3 --level 1.37 \
+  --feature-gates DRADerivedAttributes=true
+
 # What is printed as YAML is read again, as allocated, from standard input, a directory and JSON.
 run 0 allocate -f cluster.yaml -f fitting.yaml -o yaml
 golden fitting.golden.yaml
@@ -111,4 +169,10 @@ bad 'cel.yaml:10: spec.selectors[0].cel.expression' -f cel.yaml
 bad 'is in fitting.yaml:2 already' -f fitting.yaml -f fitting.yaml
 bad 'no-such.yaml' -f no-such.yaml
 bad 'no files' --policy best-fit
+bad 'unknown compatibility level "1.35"' -f cluster.yaml -f fitting.yaml --level 1.35
+bad 'unrecognized feature gate: Nonsense' -f cluster.yaml -f fitting.yaml --feature-gates Nonsense=true
+bad '--upstream-defects: level 1.37 has none' -f cluster.yaml --level 1.37 --upstream-defects
+bad '--upstream-defects: only --policy first-fit' -f cluster.yaml --policy best-fit --upstream-defects
+sed 's/effect: NoSchedule/effect: Never/' rule.yaml >bad-rule.yaml
+bad 'bad-rule.yaml:6: spec.taint.effect: Unsupported value' -f bad-rule.yaml
 bad 'there is no node gpu-9' -f cluster.yaml -f fitting.yaml --node gpu-9

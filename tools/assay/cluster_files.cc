@@ -24,6 +24,7 @@ namespace {
 using api::Object;
 using api::core::Node;
 using api::resource::DeviceClass;
+using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
 
@@ -208,7 +209,7 @@ class Reader {
   static bool IsWanted(const api::Kind& kind) {
     return (kind.group == "resource.k8s.io" &&
             (kind.kind == "ResourceSlice" || kind.kind == "DeviceClass" ||
-             kind.kind == "ResourceClaim")) ||
+             kind.kind == "ResourceClaim" || kind.kind == "DeviceTaintRule")) ||
            (kind.group.empty() && kind.kind == "Node");
   }
 
@@ -224,6 +225,9 @@ class Reader {
     }
     if (object.Is<DeviceClass>()) {
       return AddTo(files_.classes, object.As<DeviceClass>(), place);
+    }
+    if (object.Is<DeviceTaintRule>()) {
+      return AddTo(files_.taint_rules, object.As<DeviceTaintRule>(), place);
     }
     if (object.Is<Node>()) {
       return AddTo(files_.nodes, object.As<Node>(), place);

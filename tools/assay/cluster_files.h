@@ -25,6 +25,7 @@ struct ClusterFiles {
   std::vector<api::resource::DeviceClass> classes;
   std::vector<api::resource::ResourceSlice> slices;
   std::vector<api::resource::ResourceClaim> claims;
+  std::vector<api::resource::DeviceTaintRule> taint_rules;
   // What a user should know: "no Nodes in the files: took 3 from the slices". A line each.
   std::vector<std::string> notes;
 };
