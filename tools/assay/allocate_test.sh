@@ -162,6 +162,12 @@ sed 's/deviceClassName: gpu/className: gpu/' fitting.yaml >misspelt.yaml
 bad 'misspelt.yaml:' -f misspelt.yaml
 sed 's/count: 3/count: -3/' fitting.yaml >negative.yaml
 bad 'negative.yaml:22: spec.devices.requests[0].exactly.count: Invalid value' -f negative.yaml
+sed 's/count: 3/count: many/' fitting.yaml >text.yaml
+bad 'text.yaml:22: json: cannot unmarshal string into Go struct field' -f text.yaml
+sed 's,resource.k8s.io/v1,resource.k8s.io/v9,' fitting.yaml >version.yaml
+bad 'version.yaml:2: apiVersion: Invalid value: "resource.k8s.io/v9"' -f version.yaml
+sed '/^apiVersion/d' fitting.yaml >no-version.yaml
+bad 'no-version.yaml:2: apiVersion: Invalid value: ""' -f no-version.yaml
 sed 's/count: 3/count: [/' fitting.yaml >broken.yaml
 bad 'broken.yaml:' -f broken.yaml
 sed 's/device.driver ==/device.drivr ==/' cluster.yaml >cel.yaml

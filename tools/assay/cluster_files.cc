@@ -37,7 +37,8 @@ struct Place {
   const yaml::Node* yaml = nullptr;
 };
 
-// "spec.devices.requests[0].exactly.count": the line of what of it is there.
+// "spec.devices.requests[0].exactly.count": the line of what of it is there. Go's decoder leaves
+// indexes out: that of an only item is meant.
 int LineOf(const Place& place, std::string_view field) {
   const yaml::Node* node = place.yaml;
   if (node == nullptr) {
@@ -60,6 +61,9 @@ int LineOf(const Place& place, std::string_view field) {
       }
       field.remove_prefix(close + 1);
     } else {
+      if (node->IsSequence() && node->items().size() == 1) {
+        node = &node->items()[0];
+      }
       next = node->IsMapping() ? node->Find(field.substr(0, end)) : nullptr;
       field.remove_prefix(end == std::string_view::npos ? field.size() : end);
     }
@@ -181,11 +185,16 @@ class Reader {
       return ErrorAt(place, "", "kind: expected the kind of an object");
     }
     const api::Kind* kind = api::FindByApiVersion(type->api_version, type->kind);
+    const std::size_t slash = type->api_version.rfind('/');
+    if (kind == nullptr && IsUnknownVersion(*type)) {
+      return ErrorAt(place, "apiVersion",
+                     "apiVersion: Invalid value: \"" + type->api_version + "\": no version of " +
+                         type->kind + " that is known");
+    }
     if (kind == nullptr || !IsWanted(*kind)) {
       ++ignored_[type->kind];
       return OkStatus();
     }
-    const std::size_t slash = type->api_version.rfind('/');
     const api::KindVersion* version = api::FindVersion(
         *kind, std::string_view(type->api_version).substr(slash + 1));  // npos + 1 is 0
     // What kubectl reads has fields of newer servers, too; a misspelt field is an error.
@@ -196,14 +205,30 @@ class Reader {
     return Add(api::validation::ApplyDefaults(decoded->object, WallTime()), place);
   }
 
-  // The field that a decoder's message names: `unknown field "spec.foo"`.
+  // The field that a decoder's message names: `unknown field "spec.foo"`, `... into Go struct field
+  // ResourceClaim.spec.foo of type int64`.
   static std::string FieldOf(const std::string& message) {
-    const std::size_t first = message.find("field \"");
-    if (first == std::string::npos) {
-      return "";
+    if (const std::size_t first = message.find("field \""); first != std::string::npos) {
+      const std::size_t from = first + 7;
+      return message.substr(from, message.find('"', from) - from);
     }
-    const std::size_t from = first + 7;
-    return message.substr(from, message.find('"', from) - from);
+    const std::size_t first = message.find("Go struct field ");
+    const std::size_t from = first == std::string::npos ? first : message.find('.', first);
+    return from == std::string::npos ? ""
+                                     : message.substr(from + 1, message.find(' ', from) - from - 1);
+  }
+
+  // Whether it is of a kind that is looked at, in a version that is not known or not given.
+  static bool IsUnknownVersion(const api::json::TypeMeta& type) {
+    const std::size_t slash = type.api_version.find('/');
+    const bool has_group = slash != std::string::npos;
+    if (type.kind == "Node") {
+      return !has_group;
+    }
+    static const std::set<std::string> kKinds = {"DeviceClass", "DeviceTaintRule", "ResourceClaim",
+                                                 "ResourceSlice"};
+    return kKinds.contains(type.kind) &&
+           (!has_group || type.api_version.substr(0, slash) == "resource.k8s.io");
   }
 
   static bool IsWanted(const api::Kind& kind) {
