@@ -1,6 +1,7 @@
 #include "allocator/fleet.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <unordered_map>
@@ -20,11 +21,8 @@ struct Fleet::Impl {
   using Members = std::set<std::uint32_t>;
   using Kinds = std::unordered_map<NodeKind, Members, search::HashNodeKind>;
 
-  struct Next {
-    std::uint32_t number;
-    const Members* members;  // of its kind
-    friend bool operator<(const Next& a, const Next& b) { return a.number > b.number; }
-  };
+  // A node, and those of its kind.
+  using Next = std::pair<std::uint32_t, const Members*>;
 
   explicit Impl(std::vector<const Node*> of) : nodes(std::move(of)), kind_of(nodes.size()) {
     for (std::uint32_t number = 0; number < nodes.size(); ++number) {
@@ -67,14 +65,34 @@ struct Fleet::Impl {
       if (known->first == kind) {
         return;
       }
-      known->second.erase(number);
+      Change(known->second, [number](Members& members) { members.erase(number); });
       if (known->second.empty()) {
         kinds.erase(known->first);
       }
     }
     known = &*kinds.try_emplace(kind).first;
-    known->second.insert(number);
+    Change(known->second, [number](Members& members) { members.insert(number); });
   }
+
+  // Keeps `firsts` right while the members change.
+  template <typename Use>
+  void Change(Members& members, const Use& change) {
+    const auto first = [&members] { return members.empty() ? kNoNode : *members.begin(); };
+    const std::uint32_t before = first();
+    change(members);
+    const std::uint32_t after = first();
+    if (before == after) {
+      return;
+    }
+    if (before != kNoNode) {
+      firsts.erase({before, &members});
+    }
+    if (after != kNoNode) {
+      firsts.emplace(after, &members);
+    }
+  }
+
+  static constexpr std::uint32_t kNoNode = UINT32_MAX;
 
   // Of nodes that must be asked one by one, as those with a pool that is like no other.
   const NodeKind kLikeNoOther = {0};
@@ -82,12 +100,13 @@ struct Fleet::Impl {
   std::vector<const Node*> nodes;
   std::unordered_multimap<std::string_view, std::uint32_t> numbers;  // by name
   Kinds kinds;
+  std::set<Next> firsts;                    // the first node of each kind
   std::vector<Kinds::value_type*> kind_of;  // by node
   std::shared_ptr<const Snapshot> snapshot;
   const Snapshot::Impl* last = nullptr;  // the snapshot's
   // Memory that is kept.
   internal::NodePools found;
-  std::vector<Next> next;
+  std::vector<Next> others;
 };
 
 Fleet::Fleet(std::vector<const Node*> nodes) : impl_(std::make_unique<Impl>(std::move(nodes))) {}
@@ -102,18 +121,22 @@ void Fleet::Update(std::shared_ptr<const Snapshot> snapshot) {
 
 Result<std::optional<std::size_t>> Fleet::FirstFit(Attempt& attempt) {
   Update(attempt.snapshot());
-  // The first node of each kind, the first of them on top.
-  std::vector<Impl::Next>& next = impl_->next;
-  next.clear();
-  for (const auto& [kind, members] : impl_->kinds) {
-    next.push_back({*members.begin(), &members});
-  }
-  std::make_heap(next.begin(), next.end());
+  const std::set<Impl::Next>& firsts = impl_->firsts;
+  auto first = firsts.begin();
+  // Besides: the next nodes of kinds whose first one's answer holds for itself alone.
+  std::vector<Impl::Next>& others = impl_->others;
+  others.clear();
   Status error;
-  while (!next.empty()) {
-    std::pop_heap(next.begin(), next.end());
-    const auto [number, members] = next.back();
-    next.pop_back();
+  while (first != firsts.end() || !others.empty()) {
+    Impl::Next next;
+    if (others.empty() || (first != firsts.end() && *first < others.front())) {
+      next = *first++;
+    } else {
+      std::pop_heap(others.begin(), others.end(), std::greater<>());
+      next = others.back();
+      others.pop_back();
+    }
+    const auto [number, members] = next;
     const Result<bool> fits = attempt.Fits(*impl_->nodes[number]);
     if (fits.ok() && *fits) {
       return std::optional<std::size_t>(number);
@@ -126,8 +149,8 @@ Result<std::optional<std::size_t>> Fleet::FirstFit(Attempt& attempt) {
       continue;
     }
     if (const auto other = members->upper_bound(number); other != members->end()) {
-      next.push_back({*other, members});
-      std::push_heap(next.begin(), next.end());
+      others.emplace_back(*other, members);
+      std::push_heap(others.begin(), others.end(), std::greater<>());
     }
   }
   if (!error.ok()) {

@@ -60,7 +60,7 @@ class World {
           Decode<Node>(Object("Node", NameOf(i), {{"metadata", {{"labels", labels}}}})));
       SetPool(i);
     }
-    if (Below(4) == 0) {
+    if (Below(2) == 0) {
       SetCommonPool();
     }
   }
@@ -120,10 +120,12 @@ class World {
     }
   }
 
-  // Devices that nodes of a zone see, all of them.
+  // Devices that nodes of a zone see, all of them, with a parent like those of one node.
   void SetCommonPool() {
     const json in_zone = {{"key", "zone"}, {"operator", "In"}, {"values", {"east"}}};
-    const json parent = {{"string", NameOf(0) + "-0"}};
+    const json parent = {{"parent", {{"string", NameOf(0) + "-0"}}}};
+    const json devices = {{{"name", "far"}, {"attributes", parent}},
+                          {{"name", "farther"}, {"attributes", parent}}};
     inventory_.SetSlice(Decode<ResourceSlice>(
         Object("ResourceSlice", "common",
                {{"spec",
@@ -131,7 +133,7 @@ class World {
                   {"nodeSelector",
                    {{"nodeSelectorTerms", {{{"matchExpressions", json::array({in_zone})}}}}}},
                   {"pool", {{"name", "common"}, {"generation", 1}, {"resourceSliceCount", 1}}},
-                  {"devices", {{{"name", "far"}, {"attributes", {{"parent", parent}}}}}}}}})));
+                  {"devices", devices}}}})));
   }
 
   ResourceClaim MakeClaim(const std::string& name) {
@@ -285,6 +287,41 @@ TEST_P(FleetPropertyTest, WhatIsKnownOfANodeHoldsForThoseLikeIt) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, FleetPropertyTest, ::testing::Range<std::uint64_t>(0, 40));
+
+// Nodes whose own pools are alike are not if another pool has the value of one of them.
+TEST(AttemptTest, ValuesOfSeveralPoolsTellNodesApart) {
+  Inventory inventory({.max_shared_values = 0});
+  inventory.SetClass(Decode<DeviceClass>(Object("DeviceClass", "gpu", {{"spec", json::object()}})));
+  const auto offer = [&](const std::string& name, json spec, const std::string& parent, int count) {
+    spec["driver"] = kDriver;
+    spec["pool"] = {{"name", name}, {"generation", 1}, {"resourceSliceCount", 1}};
+    for (int i = 0; i < count; ++i) {
+      const json attributes = {{"parent", {{"string", parent}}}};
+      spec["devices"].push_back({{"name", "gpu-" + std::to_string(i)}, {"attributes", attributes}});
+    }
+    inventory.SetSlice(Decode<ResourceSlice>(Object("ResourceSlice", name, {{"spec", spec}})));
+  };
+  std::vector<Node> nodes(3);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    nodes[i].metadata.name = NameOf(i);
+    offer(NameOf(i), {{"nodeName", NameOf(i)}}, "parent-" + std::to_string(i), 2);
+  }
+  offer("common", {{"allNodes", true}}, "parent-1", 1);
+
+  const json exactly = {{"deviceClassName", "gpu"}, {"allocationMode", "ExactCount"}, {"count", 3}};
+  const json same = {{"matchAttribute", std::string(kDriver) + "/parent"}};
+  const json devices = {{"requests", {{{"name", "r"}, {"exactly", exactly}}}},
+                        {"constraints", json::array({same})}};
+  const auto claim =
+      Decode<ResourceClaim>(Object("ResourceClaim", "c", {{"spec", {{"devices", devices}}}}));
+  const ResourceClaim* claims[] = {&claim};
+  Attempt attempt(inventory.TakeSnapshot(), claims);
+  EXPECT_FALSE(*attempt.Fits(nodes[0]));
+  EXPECT_TRUE(*attempt.Fits(nodes[1]));
+  EXPECT_FALSE(*attempt.Fits(nodes[2]));
+  Fleet fleet({&nodes[0], &nodes[1], &nodes[2]});
+  EXPECT_THAT(*fleet.FirstFit(attempt), Optional(1));
+}
 
 class FleetTest : public ::testing::Test {
  protected:

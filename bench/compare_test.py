@@ -152,6 +152,19 @@ class ProgramsTest(unittest.TestCase):
         self.assertEqual(case["programs"]["a"]["samples"], [5000] * 4)
         self.assertEqual(case["programs"]["b"]["ratio"], 2)
 
+    def test_records_medians_without_samples_or_paths(self):
+        record = os.path.join(self.folder.name, "record.json")
+        code, _, _ = self.run_compare("--repetitions", "2", "--record", record, "--filter", "fast",
+                                      self.fake("a", 5), self.fake("b", 10))
+        self.assertEqual(code, 0)
+        with open(record, encoding="utf-8") as file:
+            text = file.read()
+        case = json.loads(text)["cases"][0]
+        self.assertEqual((case["a_ns"], case["b_ns"], case["ratio"]), (5000, 10000, 2))
+        self.assertEqual(case["repetitions"], 2)
+        self.assertNotIn(self.folder.name, text)
+        self.assertNotIn("samples", text)
+
     def test_different_answers_fail(self):
         code, out, _ = self.run_compare("--repetitions", "2", self.fake("a", 5, 1), self.fake("b", 5, 2))
         self.assertEqual(code, 1)
