@@ -34,6 +34,11 @@ enum class ExprKind : std::uint8_t {
 
 struct Comprehension;
 
+struct FieldName {
+  std::string_view name;
+  std::int32_t offset = 0;  // of the ':' after it
+};
+
 struct Expr {
   ExprKind kind = ExprKind::kError;
   bool test_only = false;  // kSelect: has(a.b)
@@ -44,7 +49,7 @@ struct Expr {
   Expr* target = nullptr;  // kSelect: the operand; kCall: the receiver, if any
   // kCall: arguments; kList: elements; kMap: key, value, key, ...; kStruct: values.
   std::span<Expr*> args;
-  std::span<std::string_view> fields;  // kStruct: their names
+  std::span<FieldName> fields;         // kStruct: their names
   std::span<bool> optional;            // kList, kMap, kStruct: which entries are `?x`; empty: none
   Value literal;  // kLiteral, and what a checked name stands for if it is a constant
   Comprehension* comprehension = nullptr;

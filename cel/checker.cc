@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cel/messages.h"
 #include "cel/type_unifier.h"
 #include "cel/validator.h"
 
@@ -147,7 +148,7 @@ class Checker {
         result = target->parameter(1);
         break;
       case TypeKind::kStruct:
-        result = FieldType(expr, target, field);
+        result = FieldType(expr->offset, target->name(), field);
         break;
       case TypeKind::kTypeParam:
         // What it is will show only at run time.
@@ -165,14 +166,14 @@ class Checker {
     return is_optional || optional ? Type::Optional(ast_.arena, result) : result;
   }
 
-  const Type* FieldType(const Expr* expr, const Type* type, std::string_view field) {
-    if (!environment_.HasStruct(type->name())) {
-      Report(expr->offset, "unexpected failed resolution of '" + std::string(type->name()) + "'");
+  const Type* FieldType(std::int32_t offset, std::string_view type, std::string_view field) {
+    if (!environment_.HasStruct(type)) {
+      Report(offset, "unexpected failed resolution of '" + std::string(type) + "'");
       return Type::Error();
     }
-    const Type* found = environment_.FindField(type->name(), field);
+    const Type* found = environment_.FindField(type, field);
     if (found == nullptr) {
-      Report(expr->offset, "undefined field '" + std::string(field) + "'");
+      Report(offset, "undefined field '" + std::string(field) + "'");
       return Type::Error();
     }
     return found;
@@ -349,35 +350,64 @@ class Checker {
     expr->type = Type::Map(ast_.arena, key_type, value_type);
   }
 
-  // There are no message types whose values an expression could make.
   void CheckStruct(Expr* expr) {
-    for (Expr* value : expr->args) {
-      CheckExpr(value);
-    }
+    expr->type = Type::Error();
+    const Environment::Variable* name = nullptr;
     for (const std::string& candidate : environment_.Candidates(expr->name)) {
-      if (environment_.HasStruct(candidate)) {
-        expr->type = Type::Struct(ast_.arena, ast_.arena.Copy(candidate));
-        for (std::size_t i = 0; i < expr->fields.size(); ++i) {
-          const Type* field = FieldType(expr, expr->type, expr->fields[i]);
-          if (!unifier_.IsAssignable(field, expr->args[i]->type)) {
-            Report(expr->offset, "expected type of field '" + std::string(expr->fields[i]) +
-                                     "' is '" + field->ToString() + "' but provided type is '" +
-                                     expr->args[i]->type->ToString() + "'");
-          }
-        }
-        return;
-      }
-      if (const Environment::Variable* variable = environment_.FindVariable(candidate);
-          variable != nullptr) {
-        Report(expr->offset,
-               variable->index < 0
-                   ? "'" + variable->type->parameter(0)->DeclaredName() + "' is not a message type"
-                   : "'" + variable->type->DeclaredName() + "' is not a type");
-        expr->type = Type::Error();
-        return;
+      if (name = environment_.FindVariable(candidate); name != nullptr) {
+        break;
       }
     }
-    Undeclared(expr, expr->name);
+    if (name == nullptr) {
+      return Undeclared(expr, expr->name);
+    }
+    expr->name = name->name;
+    CheckStructFields(expr, CheckStructType(expr, *name));
+  }
+
+  // Sets the type of `expr`; the name of the type that has the fields.
+  std::string_view CheckStructType(Expr* expr, const Environment::Variable& name) {
+    if (name.type->kind() != TypeKind::kType) {
+      Report(expr->offset, "'" + std::string(name.type->name()) + "' is not a type");
+      return name.name;
+    }
+    const Type* type = name.type->parameter(0);
+    std::string_view fields_of = name.name;
+    switch (type->kind()) {
+      case TypeKind::kTimestamp:
+      case TypeKind::kDuration:
+        fields_of = type->name();
+        break;
+      case TypeKind::kNull:
+        fields_of = "google.protobuf.NullValue";
+        break;
+      case TypeKind::kStruct:
+        break;
+      default:
+        if (FindMessageType(name.name) == nullptr) {
+          Report(expr->offset, "'" + std::string(type->name()) + "' is not a message type");
+          return fields_of;
+        }
+        break;
+    }
+    expr->type = type;
+    return fields_of;
+  }
+
+  void CheckStructFields(Expr* expr, std::string_view fields_of) {
+    for (std::size_t i = 0; i < expr->fields.size(); ++i) {
+      Expr* value = expr->args[i];
+      CheckExpr(value);
+      const FieldName& field = expr->fields[i];
+      const Type* expected = FieldType(field.offset, fields_of, field.name);
+      const bool optional = !expr->optional.empty() && expr->optional[i];
+      const Type* actual = EntryType(value, optional);
+      if (!unifier_.IsAssignable(expected, actual)) {
+        Report(field.offset, "expected type of field '" + std::string(field.name) + "' is '" +
+                                 expected->ToString() + "' but provided type is '" +
+                                 actual->ToString() + "'");
+      }
+    }
   }
 
   void CheckComprehension(Expr* expr) {

@@ -1,8 +1,23 @@
 #include "cel/environment.h"
 
+#include <algorithm>
+#include <array>
+
 #include "cel/library/library.h"
+#include "cel/messages.h"
 
 namespace assay::cel {
+namespace {
+
+// Names of types that Kubernetes takes for structs without fields.
+bool IsNameOfScalar(std::string_view name) {
+  static constexpr std::array<std::string_view, 11> kNames = {
+      "bool",   "bytes",     "double", "duration", "int", "null_type",
+      "string", "timestamp", "uint",   "list",     "map"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+}  // namespace
 
 const FunctionTable& Environment::KubernetesFunctions() {
   static const FunctionTable* const table = [] {
@@ -26,6 +41,14 @@ Environment::Environment() {
   AddTypeName("optional_type", Type::Opaque(arena_, "optional_type", {}));
   AddTypeName("duration", Type::Duration(), kOnlyTyped);
   AddTypeName("timestamp", Type::Timestamp(), kOnlyTyped);
+  for (const MessageType& message : MessageTypes()) {
+    if (FindVariable(message.name) == nullptr) {
+      const bool is_value = message.form == MessageType::Form::kMessage;
+      AddTypeName(message.name, message.type, is_value ? kConstant : kOnlyTyped);
+    }
+  }
+  const std::string_view null_value = "google.protobuf.NullValue.NULL_VALUE";
+  variables_[std::string(null_value)] = {null_value, Type::Int(), kConstant, Value::Int(0)};
   AddTypeName("net.IP", Type::Opaque(arena_, "net.IP", {}));
   AddTypeName("net.CIDR", Type::Opaque(arena_, "net.CIDR", {}));
 }
@@ -61,7 +84,18 @@ const Function* Environment::FindFunction(std::string_view name) const {
   return function != nullptr ? function : KubernetesFunctions().Find(name);
 }
 
+bool Environment::HasStruct(std::string_view name) const {
+  return structs_.contains(name) || FindMessageType(name) != nullptr || IsNameOfScalar(name);
+}
+
 const Type* Environment::FindField(std::string_view struct_name, std::string_view field) const {
+  if (const MessageType* message = FindMessageType(struct_name); message != nullptr) {
+    const MessageField* found = message->FindField(field);
+    return found == nullptr ? nullptr : found->type();
+  }
+  if (struct_name == "map") {
+    return Type::Any();
+  }
   const auto it = structs_.find(struct_name);
   if (it == structs_.end()) {
     return nullptr;

@@ -66,7 +66,8 @@ class Environment {
   // By its full name.
   const Variable* FindVariable(std::string_view name) const;
   const Function* FindFunction(std::string_view name) const;
-  bool HasStruct(std::string_view name) const { return structs_.contains(name); }
+  // Those that were added, protobuf messages, and what Kubernetes takes for such.
+  bool HasStruct(std::string_view name) const;
   const Type* FindField(std::string_view struct_name, std::string_view field) const;
   std::size_t variable_count() const { return variable_count_; }
 

@@ -564,12 +564,16 @@ class Parser {
     Expr* expr = New(ExprKind::kStruct, Take().offset);
     expr->name = ast_.arena.Copy(name);
     std::vector<Expr*> values;
-    std::vector<std::string_view> fields;
+    std::vector<FieldName> fields;
     std::vector<char> optional;
     while (!stopped_ && !Is(TokenKind::kRightBrace) && !Is(TokenKind::kComma)) {
       optional.push_back(TakeIf(TokenKind::kQuestion) ? 1 : 0);
-      std::string_view field;
-      if (!TakeFieldName(&field) || !Expect(TokenKind::kColon, "':'")) {
+      FieldName field;
+      if (!TakeFieldName(&field.name)) {
+        return expr;
+      }
+      field.offset = Peek().offset;
+      if (!Expect(TokenKind::kColon, "':'")) {
         return expr;
       }
       fields.push_back(field);

@@ -18,6 +18,12 @@ constexpr Type kBytesType(TypeKind::kBytes, "bytes");
 constexpr Type kDurationType(TypeKind::kDuration, "google.protobuf.Duration");
 constexpr Type kTimestampType(TypeKind::kTimestamp, "google.protobuf.Timestamp");
 constexpr Type kTypeType(TypeKind::kType, "type");
+constexpr Type kBoolWrapper = Type::MakeWrapper(kBoolType);
+constexpr Type kIntWrapper = Type::MakeWrapper(kIntType);
+constexpr Type kUintWrapper = Type::MakeWrapper(kUintType);
+constexpr Type kDoubleWrapper = Type::MakeWrapper(kDoubleType);
+constexpr Type kStringWrapper = Type::MakeWrapper(kStringType);
+constexpr Type kBytesWrapper = Type::MakeWrapper(kBytesType);
 
 std::span<const Type* const> Parameters(Arena& arena, std::initializer_list<const Type*> types) {
   std::span<const Type*> copy = arena.NewArray<const Type*>(types.size());
@@ -51,6 +57,25 @@ const Type* Type::Bytes() { return &kBytesType; }
 const Type* Type::Duration() { return &kDurationType; }
 const Type* Type::Timestamp() { return &kTimestampType; }
 const Type* Type::TypeType() { return &kTypeType; }
+
+const Type* Type::Wrapper(TypeKind basic) {
+  switch (basic) {
+    case TypeKind::kBool:
+      return &kBoolWrapper;
+    case TypeKind::kInt:
+      return &kIntWrapper;
+    case TypeKind::kUint:
+      return &kUintWrapper;
+    case TypeKind::kDouble:
+      return &kDoubleWrapper;
+    case TypeKind::kString:
+      return &kStringWrapper;
+    case TypeKind::kBytes:
+      return &kBytesWrapper;
+    default:
+      return Error();
+  }
+}
 
 const Type* Type::List(Arena& arena, const Type* element) {
   return arena.New<Type>(TypeKind::kList, "list", Parameters(arena, {element}));
@@ -94,12 +119,16 @@ std::string Type::ToString() const {
     case TypeKind::kTimestamp:
       return "timestamp";
     default:
-      return parameters_.empty() ? std::string(name_) : WithParameters(*this, &Type::ToString);
+      return parameters_.empty() ? BareName() : WithParameters(*this, &Type::ToString);
   }
 }
 
+std::string Type::BareName() const {
+  return is_wrapper_ ? "wrapper(" + std::string(name_) + ")" : std::string(name_);
+}
+
 std::string Type::DeclaredName() const {
-  return parameters_.empty() ? std::string(name_) : WithParameters(*this, &Type::DeclaredName);
+  return parameters_.empty() ? BareName() : WithParameters(*this, &Type::DeclaredName);
 }
 
 bool Same(const Type* a, const Type* b) {

@@ -43,6 +43,12 @@ class Type {
   constexpr Type(TypeKind kind, std::string_view name, std::span<const Type* const> parameters = {},
                  int variable = -1)
       : kind_(kind), variable_(variable), name_(name), parameters_(parameters) {}
+  // What Wrapper() gives.
+  static constexpr Type MakeWrapper(const Type& basic) {
+    Type type = basic;
+    type.is_wrapper_ = true;
+    return type;
+  }
 
   static const Type* Error();
   static const Type* Dyn();
@@ -58,6 +64,8 @@ class Type {
   static const Type* Timestamp();
   // The type of all types, without saying of which.
   static const Type* TypeType();
+  // Of google.protobuf.Int64Value and its like: the basic type, or null.
+  static const Type* Wrapper(TypeKind basic);
 
   static const Type* List(Arena& arena, const Type* element);
   static const Type* Map(Arena& arena, const Type* key, const Type* value);
@@ -77,6 +85,9 @@ class Type {
   // For kTypeParam: its number.
   int variable() const { return variable_; }
 
+  // Else the same as the basic type.
+  bool is_wrapper() const { return is_wrapper_; }
+
   bool IsDyn() const { return kind_ == TypeKind::kDyn || kind_ == TypeKind::kAny; }
   bool IsOptional() const {
     return kind_ == TypeKind::kOpaque && !parameters_.empty() && name_ == "optional_type";
@@ -88,13 +99,16 @@ class Type {
   std::string DeclaredName() const;
 
  private:
+  std::string BareName() const;
+
   TypeKind kind_;
+  bool is_wrapper_ = false;
   int variable_;
   std::string_view name_;
   std::span<const Type* const> parameters_;
 };
 
-// Structural equality.
+// Structural equality; a wrapper is the same as its basic type.
 bool Same(const Type* a, const Type* b);
 
 }  // namespace assay::cel

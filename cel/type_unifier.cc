@@ -18,7 +18,7 @@ bool IsNullable(const Type* type) {
     case TypeKind::kNull:
       return true;
     default:
-      return false;
+      return type->is_wrapper();
   }
 }
 

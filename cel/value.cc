@@ -129,6 +129,8 @@ bool SameKey(const Value& a, const Value& b) {
       return &a.list() == &b.list();
     case ValueKind::kMap:
       return &a.map() == &b.map();
+    case ValueKind::kMessage:
+      return &a.message() == &b.message();
     case ValueKind::kOptional:
       return a.optional() == b.optional();
     case ValueKind::kOpaque:
@@ -340,6 +342,8 @@ const Type* TypeOf(const Value& value) {
       return &kOptional;
     case ValueKind::kOpaque:
       return value.opaque().type();
+    case ValueKind::kMessage:
+      return value.message().type();
     case ValueKind::kError:
       return Type::Error();
   }
@@ -376,6 +380,8 @@ std::string_view GoTypeName(const Value& value) {
       return "*types.Optional";
     case ValueKind::kError:
       return "*types.Err";
+    case ValueKind::kMessage:
+      return "*types.protoObj";
     case ValueKind::kOpaque:
       break;
   }
@@ -442,6 +448,8 @@ Equality CompareEqual(const Value& a, const Value& b) {
         return Equality::kError;
       }
       return of(a.opaque().Equals(b.opaque()));
+    case ValueKind::kMessage:
+      return of(a.message().Equals(b.message()));
     case ValueKind::kError:
       return Equality::kFalse;
   }
@@ -469,6 +477,8 @@ bool IsZero(const Value& value) {
       return value.list().size() == 0;
     case ValueKind::kMap:
       return value.map().size() == 0;
+    case ValueKind::kMessage:
+      return value.message().IsEmpty();
     default:
       return false;
   }

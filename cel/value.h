@@ -1,7 +1,8 @@
-// Value: what an expression evaluates to. List, Map, Opaque: the values that are more than a word.
+// Value: what an expression evaluates to. List, Map, Opaque, Message: the values that are more than
+// a word.
 //
-// A Value is 16 bytes, trivially copied, and owns nothing: strings, lists, maps and opaque values
-// lie in an Arena, in the compiled program, or in the caller's input, each of which outlives the
+// A Value is 16 bytes, trivially copied, and owns nothing: strings, lists, maps and the others lie
+// in an Arena, in the compiled program, or in the caller's input, each of which outlives the
 // evaluation. Evaluation of scalars allocates nothing.
 //
 // Thread-safe: immutable (but MutableList and MutableMap, which never leave one evaluation).
@@ -20,6 +21,7 @@ namespace assay::cel {
 
 class List;
 class Map;
+class Message;
 class Opaque;
 class Type;
 
@@ -38,6 +40,7 @@ enum class ValueKind : std::uint8_t {
   kType,
   kOptional,
   kOpaque,
+  kMessage,
   kError,
 };
 
@@ -75,6 +78,9 @@ class Value {
   static constexpr Value Of(const cel::Type* type) { return Pointer(ValueKind::kType, type); }
   static constexpr Value Of(const cel::Opaque* opaque) {
     return Pointer(ValueKind::kOpaque, opaque);
+  }
+  static constexpr Value Of(const cel::Message* message) {
+    return Pointer(ValueKind::kMessage, message);
   }
   // A list or map that a comprehension still collects: adding to it changes it in place.
   static constexpr Value Collecting(const cel::List* list) {
@@ -119,6 +125,7 @@ class Value {
   }
   const cel::Type* type() const { return static_cast<const cel::Type*>(pointer_); }
   const cel::Opaque& opaque() const { return *static_cast<const cel::Opaque*>(pointer_); }
+  const cel::Message& message() const { return *static_cast<const cel::Message*>(pointer_); }
   const Value* optional() const { return static_cast<const Value*>(pointer_); }
 
  private:
@@ -190,6 +197,24 @@ class Opaque {
 
  protected:
   ~Opaque() = default;
+};
+
+// A protobuf message that becomes no other value: google.protobuf.Empty.
+class Message {
+ public:
+  struct Field {
+    Value value;  // the default, if it is not set
+    bool is_set = false;
+  };
+  virtual const Type* type() const = 0;
+  // False: there is no field of that name.
+  virtual bool Find(std::string_view name, Field* field) const = 0;
+  virtual bool Equals(const Message& other) const = 0;
+  // Whether no field is set.
+  virtual bool IsEmpty() const = 0;
+
+ protected:
+  ~Message() = default;
 };
 
 class ArrayList final : public List {

@@ -61,6 +61,16 @@ Selected Select(Frame& frame, const Value& object, const Value& key, bool presen
                  ? Selected{{}, false}
                  : Selected{frame.context().Error({"index out of bounds: ", DebugString(key)})};
     }
+    case ValueKind::kMessage: {
+      if (!key.Is(ValueKind::kString)) {
+        return {NoSuchOverload()};
+      }
+      Message::Field field;
+      if (!object.message().Find(key.text(), &field)) {
+        return {frame.context().Error({"no such field '", key.text(), "'"})};
+      }
+      return {field.value, !presence || field.is_set};
+    }
     case ValueKind::kError:
       return {object};
     default:
@@ -160,6 +170,17 @@ Arguments EvaluateAll(Frame& frame, const CallNode::Target& target,
     }
   }
   return result;
+}
+
+// What the entry `?key: optional` gets; it is not set without a value.
+Value FromOptional(const CallContext& context, const Value& key, const Value& optional,
+                   bool* is_set) {
+  if (!optional.Is(ValueKind::kOptional)) {
+    return context.Error({"cannot initialize optional entry '", DebugString(key),
+                          "' from non-optional value ", DebugString(optional)});
+  }
+  *is_set = optional.optional() != nullptr;
+  return *is_set ? *optional.optional() : Value();
 }
 
 Value NotBool(const Value& value) { return value.IsError() ? value : NoSuchOverload(); }
@@ -416,10 +437,9 @@ Value MapNode::Evaluate(Frame& frame) const {
     const Value key = entries_[i]->Evaluate(frame);
     Value value = key.IsError() ? key : entries_[i + 1]->Evaluate(frame);
     if (!value.IsError() && !optional_.empty() && optional_[i / 2]) {
-      if (!value.Is(ValueKind::kOptional)) {
-        value = frame.context().Error({"cannot initialize optional entry '", DebugString(key),
-                                       "' from non-optional value ", DebugString(value)});
-      } else if (value.optional() == nullptr) {
+      bool is_set = true;
+      value = FromOptional(frame.context(), key, value, &is_set);
+      if (!is_set) {
         if (HashPanic(key).IsError()) {
           const Value panic =
               map->size() > 0 ? HashPanic(key)
@@ -430,8 +450,6 @@ Value MapNode::Evaluate(Frame& frame) const {
         }
         map->Erase(key);
         continue;
-      } else {
-        value = *value.optional();
       }
     }
     if (const Value panic = HashPanic(key); !value.IsError() && panic.IsError()) {
@@ -448,15 +466,32 @@ Value MapNode::Evaluate(Frame& frame) const {
   return Value::Of(static_cast<const Map*>(map));
 }
 
-Value StructNode::Evaluate(Frame& frame) const {
-  Value result = frame.context().Error({"unknown type '", name_, "'"});
-  for (const Node* node : values_) {
-    const Value value = node->Evaluate(frame);
-    if (value.IsError()) {
-      result = value;
-      break;
+Value StructNode::Make(Frame& frame) const {
+  std::span<FieldValue> values =
+      frame.arena.NewArray<FieldValue>(type_ == nullptr ? 0 : type_->fields.size());
+  for (const Field& field : fields_) {
+    Value value = field.value->Evaluate(frame);
+    bool is_set = true;
+    if (!value.IsError() && field.optional) {
+      value = FromOptional(frame.context(), Value::String(field.name), value, &is_set);
     }
+    if (value.IsError()) {
+      return value;
+    }
+    if (type_ == nullptr) {
+      continue;
+    }
+    if (is_set && type_->form == MessageType::Form::kValue) {
+      std::fill(values.begin(), values.end(), FieldValue());
+    }
+    values[field.index] = {is_set, value};
   }
+  return type_ == nullptr ? frame.context().Error({"unknown type '", name_, "'"})
+                          : MakeMessage(frame.context(), *type_, values);
+}
+
+Value StructNode::Evaluate(Frame& frame) const {
+  const Value result = Make(frame);
   frame.Charge(kStructCost);
   return result;
 }

@@ -15,6 +15,7 @@
 #include "cel/arena.h"
 #include "cel/function.h"
 #include "cel/library/regex.h"
+#include "cel/messages.h"
 #include "cel/runtime_cost.h"
 #include "cel/value.h"
 
@@ -300,16 +301,26 @@ class MapNode final : public Node {
   std::span<const bool> optional_;
 };
 
-// A value of a message type: of those that are declared, none can be made.
+// name{field: value}.
 class StructNode final : public Node {
  public:
-  StructNode(std::string_view name, std::span<const Node* const> values)
-      : name_(name), values_(values) {}
+  struct Field {
+    std::string_view name;
+    std::size_t index;  // among the type's fields
+    const Node* value;
+    bool optional;
+  };
+  // `type`: null if values of the type cannot be made, as of Kubernetes' own.
+  StructNode(std::string_view name, const MessageType* type, std::span<const Field> fields)
+      : name_(name), type_(type), fields_(fields) {}
   Value Evaluate(Frame& frame) const override;
 
  private:
+  Value Make(Frame& frame) const;
+
   std::string_view name_;
-  std::span<const Node* const> values_;
+  const MessageType* type_;
+  std::span<const Field> fields_;
 };
 
 class FoldNode final : public Node {

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "cel/messages.h"
+
 namespace assay::cel::internal {
 namespace {
 
@@ -127,15 +129,7 @@ class Planner {
       case ExprKind::kComprehension:
         return PlanFold(expr);
       case ExprKind::kStruct:
-        if (environment_.HasStruct(expr.name)) {
-          std::span<const Node*> values = arena_.NewArray<const Node*>(expr.args.size());
-          PlanParts(expr, values);
-          return OfNode(arena_.New<StructNode>(expr.name, values));
-        }
-        if (error_.ok()) {
-          error_ = InvalidArgumentError("unknown type: " + std::string(expr.name));
-        }
-        return OfError("unknown type");
+        return PlanStruct(expr);
       case ExprKind::kError:
         break;
     }
@@ -491,6 +485,36 @@ class Planner {
       nodes[i] = Finish(step);
     }
     return constant;
+  }
+
+  Step PlanStruct(const Expr& expr) {
+    std::string name;
+    for (const std::string& candidate : environment_.Candidates(expr.name)) {
+      if (environment_.HasStruct(candidate)) {
+        name = candidate;
+        break;
+      }
+    }
+    if (name.empty()) {
+      if (error_.ok()) {
+        error_ = InvalidArgumentError("unknown type: " + std::string(expr.name));
+      }
+      return OfError("unknown type");
+    }
+    const MessageType* type = FindMessageType(name);
+    std::span<StructNode::Field> fields = arena_.NewArray<StructNode::Field>(expr.fields.size());
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const std::string_view field_name = expr.fields[i].name;
+      const MessageField* field = type == nullptr ? nullptr : type->FindField(field_name);
+      if (type != nullptr && field == nullptr) {
+        return OfError("no such field: " + std::string(field_name));
+      }
+      const auto index =
+          field == nullptr ? 0 : static_cast<std::size_t>(field - type->fields.data());
+      fields[i] = {field_name, index, PlanNode(*expr.args[i]),
+                   !expr.optional.empty() && expr.optional[i]};
+    }
+    return OfNode(arena_.New<StructNode>(arena_.Copy(name), type, fields));
   }
 
   Step PlanList(const Expr& expr) {

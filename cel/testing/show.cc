@@ -72,6 +72,7 @@ std::string Show(const Value& value) {
       return Joined(entries, '{', '}');
     }
     case ValueKind::kOpaque:
+    case ValueKind::kMessage:
       return "a " + std::string(TypeName(value));
     case ValueKind::kError:
       return "a error";
