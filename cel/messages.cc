@@ -94,6 +94,24 @@ std::string TypeText(const Value& value) {
   }
 }
 
+// The fields of a Struct. Unlike other maps it can be asked for keys of any type.
+class StructMap final : public Map {
+ public:
+  explicit StructMap(const EntryMap& entries) : entries_(entries) {}
+  std::size_t size() const override { return entries_.size(); }
+  Entry At(std::size_t i) const override { return entries_.At(i); }
+  bool Find(const Value& key, Value* value) const override {
+    return key.Is(ValueKind::kString) && entries_.Find(key, value);
+  }
+
+ private:
+  const EntryMap& entries_;
+};
+
+Value OfEntries(const CallContext& context, const EntryMap& entries) {
+  return Value::Of(static_cast<const Map*>(context.arena.New<StructMap>(entries)));
+}
+
 // Makes of values what fields hold.
 class Converter {
  public:
@@ -176,7 +194,7 @@ class Converter {
       }
       result->Set(key, value);
     }
-    return Value::Of(static_cast<const Map*>(result));
+    return OfEntries(context_, *result);
   }
 
  private:
@@ -253,7 +271,10 @@ class Converter {
   Value ToBytes(const List& list) const {
     std::string bytes;
     for (std::size_t i = 0; i < list.size(); ++i) {
-      const Value element = list.At(i);
+      Value element = list.At(i);
+      while (element.Is(ValueKind::kOptional) && element.optional() != nullptr) {
+        element = *element.optional();
+      }
       if (!element.Is(ValueKind::kUint)) {
         return NoByte(element);
       }
@@ -284,13 +305,33 @@ class Converter {
       case FieldKind::kJsonStruct:
         return ToStruct(map);
       case FieldKind::kJsonList:
-        return Error("type conversion error from map to 'structpb.ListValue'");
+        return ToListValue(map);
       default:
         return Quoted("type conversion error from map to", kind);
     }
   }
 
-  Value Error(std::string_view text) const { return context_.Error({text}); }
+  // cel-go takes a map for a Go struct of which it sets the fields.
+  Value ToListValue(const Map& map) const {
+    Value list = Value::Of(
+        static_cast<const List*>(context_.arena.New<ArrayList>(std::span<const Value>())));
+    for (std::size_t i = 0; i < map.size(); ++i) {
+      const Map::Entry entry = map.At(i);
+      std::string field = DebugString(entry.key);
+      if (!field.empty() && field[0] >= 'a' && field[0] <= 'z') {
+        field[0] = static_cast<char>(field[0] - 'a' + 'A');
+      }
+      if (field != "Values") {
+        return context_.Error(
+            {"type conversion error, no such field '", field, "' in type 'structpb.ListValue'"});
+      }
+      list = To(FieldKind::kJsonList, entry.value);
+      if (list.IsError()) {
+        return list;
+      }
+    }
+    return list;
+  }
 
   Value OfMessage(FieldKind kind, const Message& message) const {
     switch (kind) {
@@ -316,7 +357,7 @@ class Converter {
         result->Set(Value::String(field.name), value.value);
       }
     }
-    return Value::Of(static_cast<const Map*>(result));
+    return OfEntries(context_, *result);
   }
 
   Value OfOpaque(FieldKind kind, const Value& value) const {
@@ -540,6 +581,10 @@ const MessageType* FindMessageType(std::string_view name) {
     }
   }
   return nullptr;
+}
+
+Value ConvertTo(const CallContext& context, FieldKind kind, const Value& value) {
+  return Converter(context).To(kind, value);
 }
 
 Value MakeMessage(const CallContext& context, const MessageType& type,

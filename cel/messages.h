@@ -76,6 +76,9 @@ struct FieldValue {
   Value value;
 };
 
+// The value as a field of the kind holds it, or an error in cel-go's words.
+Value ConvertTo(const CallContext& context, FieldKind kind, const Value& value);
+
 // The message with these fields, converted to what they hold: a value or an error in cel-go's
 // words.
 Value MakeMessage(const CallContext& context, const MessageType& type,

@@ -221,22 +221,35 @@ std::int64_t Quantity::RoundedUp() const {
       std::clamp<Unscaled>(value, Unscaled{kInt64Min}, Unscaled{kInt64Max}));
 }
 
-Quantity& Quantity::operator+=(const Quantity& other) {
-  if (other.unscaled_ == 0 && !other.is_decimal_ && !is_decimal_) {
-    return *this;
+bool Quantity::AddInt64(std::int64_t value, int scale) {
+  if (value == 0) {
+    return true;
   }
-  if (unscaled_ == 0 && !other.is_decimal_ && !is_decimal_) {
-    *this = other;
-    return *this;
+  if (unscaled_ == 0) {
+    *this = {value, scale, false};
+    return true;
   }
   Unscaled a = unscaled_;
-  Unscaled b = other.unscaled_;
-  int scale = std::min(scale_, other.scale_);
-  if (!ScaleUp(a, scale_ - scale, &a) || !ScaleUp(b, other.scale_ - scale, &b)) {
+  Unscaled b = value;
+  const int least = std::min(scale_, scale);
+  if (!ScaleUp(a, scale_ - least, &a) || !ScaleUp(b, scale - least, &b) || !FitsInt64(a) ||
+      !FitsInt64(b) || !FitsInt64(a + b)) {
+    return false;
+  }
+  *this = {a + b, least, false};
+  return true;
+}
+
+void Quantity::AddDecimal(Unscaled value, int value_scale) {
+  is_decimal_ = true;
+  Unscaled a = unscaled_;
+  Unscaled b = value;
+  int scale = std::min(scale_, value_scale);
+  if (!ScaleUp(a, scale_ - scale, &a) || !ScaleUp(b, value_scale - scale, &b)) {
     // Too far apart for the smaller one to show.
-    const bool keep = scale_ > other.scale_;
-    a = keep ? unscaled_ : other.unscaled_;
-    scale = keep ? scale_ : other.scale_;
+    const bool keep = scale_ > value_scale;
+    a = keep ? unscaled_ : value;
+    scale = keep ? scale_ : value_scale;
     b = 0;
   }
   Unscaled sum = 0;
@@ -246,18 +259,26 @@ Quantity& Quantity::operator+=(const Quantity& other) {
   }
   unscaled_ = sum;
   scale_ = scale;
-  is_decimal_ = is_decimal_ || other.is_decimal_ || !FitsInt64(sum);
+}
+
+Quantity& Quantity::operator+=(const Quantity& other) {
+  if (is_decimal_ || other.is_decimal_ ||
+      !AddInt64(static_cast<std::int64_t>(other.unscaled_), other.scale_)) {
+    AddDecimal(other.unscaled_, other.scale_);
+  }
   return *this;
 }
 
 Quantity& Quantity::operator-=(const Quantity& other) {
-  // Kubernetes negates an int64, the least of which has no counterpart, and adds it if that fits.
-  const bool is_least = !is_decimal_ && !other.is_decimal_ && scale_ == other.scale_ &&
-                        other.unscaled_ == std::numeric_limits<std::int64_t>::min();
-  if (is_least && unscaled_ >= 0) {
-    return *this += other;
+  // Kubernetes negates an int64, the least of which is its own counterpart.
+  const auto negated = [&other] {
+    return static_cast<std::int64_t>(std::uint64_t{0} -
+                                     static_cast<std::uint64_t>(other.unscaled_));
+  };
+  if (is_decimal_ || other.is_decimal_ || !AddInt64(negated(), other.scale_)) {
+    AddDecimal(-other.unscaled_, other.scale_);
   }
-  return *this += Quantity(-other.unscaled_, other.scale_, other.is_decimal_);
+  return *this;
 }
 
 int Quantity::Compare(const Quantity& other) const {

@@ -48,6 +48,10 @@ class Quantity {
   Quantity(Unscaled unscaled, int scale, bool is_decimal)
       : unscaled_(unscaled), scale_(scale), is_decimal_(is_decimal) {}
 
+  // Adds as Kubernetes does it in an int64; false, and nothing is done, if that is not enough.
+  bool AddInt64(std::int64_t value, int scale);
+  void AddDecimal(Unscaled value, int value_scale);
+
   Unscaled unscaled_ = 0;  // the value is unscaled_ * 10^scale_
   int scale_ = 0;
   bool is_decimal_ = false;  // Kubernetes keeps it as an inf.Dec, not as an int64

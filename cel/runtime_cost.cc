@@ -50,8 +50,18 @@ std::uint64_t TraversalCost(const Value& value) {
   }
 }
 
+// As Go converts a double: what is below 0 wraps around, what is too large is 2^63.
+std::uint64_t ToUint64(double value) {
+  if (value >= 0 && value < 0x1p64) {
+    return static_cast<std::uint64_t>(value);
+  }
+  return value >= -0x1p63 && value < 0
+             ? static_cast<std::uint64_t>(static_cast<std::int64_t>(value))
+             : std::uint64_t{1} << 63;
+}
+
 std::uint64_t ListCost(double factor, std::uint64_t size) {
-  return static_cast<std::uint64_t>(static_cast<double>(size) * factor) + 1 + kListCost;
+  return ToUint64(static_cast<double>(size) * factor) + 1 + kListCost;
 }
 
 std::uint64_t SelfCompareCost(const Value& list) {
@@ -258,11 +268,7 @@ std::uint64_t ComputeCallCost(CallCost how, std::span<const Value> args, const V
       const double depth = args.size() == 2 && args[1].Is(ValueKind::kInt)
                                ? static_cast<double>(args[1].int_value())
                                : 1;
-      // A negative depth wraps around, as in Go.
-      return depth < 0 ? static_cast<std::uint64_t>(static_cast<std::int64_t>(
-                             depth * static_cast<double>(Size(args[0])))) +
-                             1 + kListCost
-                       : ListCost(depth, Size(args[0]));
+      return ListCost(depth, Size(args[0]));
     }
     case CallCost::kListSelfCompare:
       return SelfCompareCost(args[0]);

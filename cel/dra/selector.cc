@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cel/library/opaque_values.h"
+#include "cel/messages.h"
 #include "cel/program.h"
 #include "cel/value.h"
 
@@ -284,8 +285,8 @@ CompiledSelector CompileSelector(std::string_view expression, const CompileOptio
   compile_options.cost_limit = options.cost_limit;
   compile_options.estimate_cost = options.estimate_cost;
   compile_options.accepts = [lists](const Type& type) {
-    return type.kind() == TypeKind::kBool || type.kind() == TypeKind::kAny ||
-           (lists && type.kind() == TypeKind::kDyn);
+    return (type.kind() == TypeKind::kBool && !type.is_wrapper()) ||
+           type.kind() == TypeKind::kAny || (lists && type.kind() == TypeKind::kDyn);
   };
   Compilation compilation = Compile(SelectorEnvironment(options.features, options.environment),
                                     expression, compile_options);
@@ -315,39 +316,13 @@ CompiledSelector CompileSelector(std::string_view expression, const CompileOptio
 namespace {
 
 // A result that is no bool as one, as cel-go has it: an optional counts as what it holds.
-Result<bool> AsBool(const Value& result) {
-  Value value = result;
-  std::string reason;
-  while (value.Is(ValueKind::kOptional) && value.optional() != nullptr) {
-    value = *value.optional();
-  }
-  const std::string type(TypeName(value));
-  switch (value.kind()) {
-    case ValueKind::kBool:
-      return value.bool_value();
-    case ValueKind::kOptional:
-      reason = "optional.none() dereference";
-      break;
-    case ValueKind::kInt:
-    case ValueKind::kUint:
-    case ValueKind::kDouble:
-      reason = "unsupported type conversion from '" + type + "' to bool";
-      break;
-    case ValueKind::kString:
-      reason = "unsupported native conversion from string to 'bool'";
-      break;
-    case ValueKind::kList:
-      reason = "type conversion error from list to 'bool'";
-      break;
-    case ValueKind::kMap:
-      reason = "type conversion error from map to 'bool'";
-      break;
-    default:
-      reason = "type conversion error from '" + type.substr(type.rfind('.') + 1) + "' to 'bool'";
-      break;
+Result<bool> AsBool(const CallContext& context, const Value& result) {
+  const Value value = ConvertTo(context, FieldKind::kBool, result);
+  if (!value.IsError()) {
+    return value.bool_value();
   }
   return InvalidArgumentError("CEL result of type " + std::string(TypeName(result)) +
-                              " could not be converted to bool: " + reason);
+                              " could not be converted to bool: " + std::string(value.text()));
 }
 
 }  // namespace
@@ -365,7 +340,7 @@ MatchResult CompiledSelector::MatchesWithCost(const Device& device) const {
     return {InvalidArgumentError(std::string(evaluation.value.text())), evaluation.cost};
   }
   if (!evaluation.value.Is(ValueKind::kBool)) {
-    return {AsBool(evaluation.value), evaluation.cost};
+    return {AsBool({arena}, evaluation.value), evaluation.cost};
   }
   return {evaluation.value.bool_value(), evaluation.cost};
 }

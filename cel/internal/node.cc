@@ -386,6 +386,10 @@ Value InConstantsNode::Evaluate(Frame& frame) const {
   if (value.IsError()) {
     return value;
   }
+  if (const Value panic = HashPanic(value); panic.IsError()) {
+    frame.Panic(panic.text());
+    return panic;
+  }
   for (std::size_t i = 0; i < list_->size(); ++i) {
     if (Equal(value, list_->At(i))) {
       return Value::Bool(true);

@@ -446,7 +446,6 @@ class Planner {
         case ValueKind::kUint:
         case ValueKind::kDouble:
         case ValueKind::kString:
-        case ValueKind::kNull:
           break;
         default:
           return std::nullopt;

@@ -12,14 +12,21 @@ __extension__ using Int128 = __int128;
 }  // namespace
 
 Value AddToTimestamp(const Value& timestamp, std::int64_t nanoseconds) {
-  std::int64_t seconds = timestamp.seconds() + nanoseconds / kNanosPerSecond;
+  std::int64_t seconds = 0;
+  if (__builtin_add_overflow(timestamp.seconds(), nanoseconds / kNanosPerSecond, &seconds)) {
+    return IntegerOverflow();
+  }
   std::int64_t nanos = timestamp.nanoseconds() + nanoseconds % kNanosPerSecond;
+  std::int64_t carry = 0;
   if (nanos < 0) {
     nanos += kNanosPerSecond;
-    --seconds;
+    carry = -1;
   } else if (nanos >= kNanosPerSecond) {
     nanos -= kNanosPerSecond;
-    ++seconds;
+    carry = 1;
+  }
+  if (__builtin_add_overflow(seconds, carry, &seconds)) {
+    return IntegerOverflow();
   }
   if (seconds < kMinSecond || seconds > kMaxSecond) {
     return TimestampOverflow();
@@ -29,7 +36,7 @@ Value AddToTimestamp(const Value& timestamp, std::int64_t nanoseconds) {
 
 Value SubtractTimestamps(const Value& a, const Value& b) {
   const Int128 nanoseconds =
-      static_cast<Int128>(a.seconds() - b.seconds()) * kNanosPerSecond +
+      (static_cast<Int128>(a.seconds()) - b.seconds()) * kNanosPerSecond +
       (static_cast<std::int64_t>(a.nanoseconds()) - static_cast<std::int64_t>(b.nanoseconds()));
   if (nanoseconds > std::numeric_limits<std::int64_t>::max() ||
       nanoseconds < std::numeric_limits<std::int64_t>::min()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cinttypes>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -50,6 +51,11 @@ bool TakeNumber(std::string_view* text, std::size_t count, int* value) {
   }
   text->remove_prefix(count);
   return true;
+}
+
+// Go reads an hour of one digit too.
+std::size_t HourDigits(std::string_view text) {
+  return text.size() > 1 && IsDigit(text[1]) ? 2 : 1;
 }
 
 bool Take(std::string_view* text, char c) {
@@ -398,8 +404,8 @@ std::optional<Instant> ParseTimestamp(std::string_view text) {
   Instant instant;
   if (!TakeNumber(&text, 4, &year) || !Take(&text, '-') || !TakeNumber(&text, 2, &month) ||
       !Take(&text, '-') || !TakeNumber(&text, 2, &day) || !Take(&text, 'T') ||
-      !TakeNumber(&text, 2, &hour) || !Take(&text, ':') || !TakeNumber(&text, 2, &minute) ||
-      !Take(&text, ':') || !TakeNumber(&text, 2, &second) ||
+      !TakeNumber(&text, HourDigits(text), &hour) || !Take(&text, ':') ||
+      !TakeNumber(&text, 2, &minute) || !Take(&text, ':') || !TakeNumber(&text, 2, &second) ||
       !TakeFraction(&text, &instant.nanoseconds) || !TakeZone(&text, &offset) || !text.empty()) {
     return std::nullopt;
   }
@@ -416,8 +422,8 @@ std::optional<Instant> ParseTimestamp(std::string_view text) {
 std::string FormatTimestamp(const Instant& instant) {
   const CivilTime time = ToCivil(instant.seconds + instant.zone_minutes * 60);
   char text[64];
-  std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d", static_cast<int>(time.year),
-                time.month, time.day, time.hour, time.minute, time.second);
+  std::snprintf(text, sizeof(text), "%04" PRId64 "-%02d-%02dT%02d:%02d:%02d", time.year, time.month,
+                time.day, time.hour, time.minute, time.second);
   std::string out = text;
   if (instant.nanoseconds != 0) {
     std::snprintf(text, sizeof(text), ".%09u", instant.nanoseconds);
