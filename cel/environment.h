@@ -47,6 +47,7 @@ class Environment {
   void AddStruct(std::string_view name, std::vector<Field> fields);
   // Functions beyond Kubernetes' own.
   FunctionTable& functions() { return functions_; }
+  const FunctionTable& functions() const { return functions_; }
   // Names are looked for in the container "a.b" as a.b.name, a.name, name.
   void set_container(std::string_view container) { container_ = container; }
   const std::string& container() const { return container_; }

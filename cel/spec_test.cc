@@ -247,6 +247,7 @@ json Answer(const json& test) {
   environment.set_container(test.value("container", ""));
   Arena arena;
   std::vector<Value> variables;
+  const json bindings = test.value("bindings", json::object());
   for (const json& declaration : test.value("typeEnv", json::array())) {
     if (!declaration.contains("ident")) {
       continue;
@@ -257,9 +258,14 @@ json Answer(const json& test) {
     }
     const std::string name = declaration["name"];
     environment.AddVariable(name, type);
-    const json bindings = test.value("bindings", json::object());
     variables.push_back(bindings.contains(name) ? ToValue(bindings[name]["value"], arena)
                                                 : Value::Error("no such attribute"));
+  }
+  for (const auto& [name, binding] : bindings.items()) {
+    if (environment.FindVariable(name) == nullptr) {
+      environment.AddVariable(name, Type::Dyn());
+      variables.push_back(ToValue(binding["value"], arena));
+    }
   }
   CompileOptions options;
   options.check = !test.value("disableCheck", false);

@@ -1,6 +1,7 @@
 // Holds cel/ to Kubernetes' own evaluator: random expressions on random devices, answered by both.
 //
 //   cel_differential generate COUNT SEED | PEER | cel_differential check
+//   cel_differential declarations    every overload, a line each; PEER -declarations prints its own
 //
 // PEER is the program in tools/peers/cel; differential_test.sh builds it and joins the three.
 // `check` prints how many answers it compared, and each that differs: what compiling says, the
@@ -19,6 +20,7 @@
 #include "cel/dra/selector.h"
 #include "cel/environment.h"
 #include "cel/program.h"
+#include "cel/testing/declarations.h"
 #include "cel/testing/expression_generator.h"
 #include "cel/testing/show.h"
 
@@ -361,6 +363,15 @@ int CheckAll() {
   return checker.Report();
 }
 
+int PrintDeclarations() {
+  const Environment& environment =
+      SelectorEnvironment({.list_type_attributes = true}, EnvironmentType::kNewExpressions);
+  for (const std::string& line : testing::Declarations(environment)) {
+    std::cout << line << "\n";
+  }
+  return 0;
+}
+
 std::uint64_t ToNumber(std::string_view text) {
   std::uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
@@ -380,6 +391,10 @@ int main(int argc, char** argv) {
   if (command == "check") {
     return assay::cel::dra::CheckAll();
   }
-  std::cerr << "usage: cel_differential generate COUNT SEED | PEER | cel_differential check\n";
+  if (command == "declarations") {
+    return assay::cel::dra::PrintDeclarations();
+  }
+  std::cerr << "usage: cel_differential generate COUNT SEED | PEER | cel_differential check\n"
+               "       cel_differential declarations\n";
   return 2;
 }

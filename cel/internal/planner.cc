@@ -162,6 +162,19 @@ class Planner {
                       static_cast<std::size_t>(variable->index), variable->name);
   }
 
+  // What a name stands for, if no check has found that. Constants are found when it is evaluated,
+  // and cost.
+  std::optional<Step> FindUncheckedName(std::string_view name) {
+    for (const std::string& candidate : environment_.Candidates(name)) {
+      if (std::optional<Step> step = FindName(candidate); step.has_value()) {
+        return step->constant.has_value()
+                   ? OfNode(arena_.New<FoldedCallNode>(*step->constant, kSelectCost))
+                   : *std::move(step);
+      }
+    }
+    return std::nullopt;
+  }
+
   Step PlanName(const Expr& expr) {
     if (expr.is_constant) {
       return OfConstant(expr.literal);
@@ -182,11 +195,11 @@ class Planner {
         return *std::move(step);
       }
     }
+    if (std::optional<Step> step = FindUncheckedName(expr.name); step.has_value()) {
+      return *std::move(step);
+    }
     std::string names;
     for (const std::string& candidate : environment_.Candidates(expr.name)) {
-      if (std::optional<Step> step = FindName(candidate); step.has_value()) {
-        return *std::move(step);
-      }
       names += (names.empty() ? "" : ", ") + candidate;
     }
     return OfVariable(VariableAttribute::Where::kUnknown, 0, arena_.Copy(names));
@@ -227,10 +240,8 @@ class Planner {
   Step PlanSelect(const Expr& expr) {
     // Without a check, a.b.c may still be the name of a variable.
     if (const std::optional<std::string> name = QualifiedName(expr); name.has_value()) {
-      for (const std::string& candidate : environment_.Candidates(*name)) {
-        if (std::optional<Step> step = FindName(candidate); step.has_value()) {
-          return *std::move(step);
-        }
+      if (std::optional<Step> step = FindUncheckedName(*name); step.has_value()) {
+        return *std::move(step);
       }
     }
     Step step = PlanStep(*expr.target);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cel/environment.h"
+#include "cel/messages.h"
 #include "cel/type.h"
 
 namespace assay::cel::testing {
@@ -86,6 +87,11 @@ const Type* ExpressionGenerator::KeyType() {
 
 const Type* ExpressionGenerator::RandomType(int depth) {
   const auto opaque = [this](std::string_view name) { return Type::Opaque(arena_, name, {}); };
+  if (Chance(2)) {
+    return FindMessageType(Chance(50) ? "google.protobuf.Empty"
+                                      : "google.protobuf.Struct.FieldsEntry")
+        ->type;
+  }
   switch (random_.Below(depth > 0 ? 24 : 16)) {
     case 0:
     case 1:
@@ -161,6 +167,11 @@ std::string ExpressionGenerator::OfType(const Type* type, int depth) {
     return Leaf(type);
   }
   --budget_;
+  if (Chance(5)) {
+    if (std::string message = Message(type, depth); !message.empty()) {
+      return message;
+    }
+  }
   if (type->IsDyn()) {
     switch (random_.Below(6)) {
       case 0:
@@ -238,6 +249,56 @@ const Type* ExpressionGenerator::Instantiate(const Type* pattern, Bindings& bind
     parameters.push_back(Instantiate(parameter, bindings));
   }
   return arena_.New<Type>(pattern->kind(), pattern->name(), arena_.Copy(parameters));
+}
+
+std::string ExpressionGenerator::Message(const Type* type, int depth) {
+  std::vector<const MessageType*> fitting;
+  for (const MessageType& message : MessageTypes()) {
+    if (Same(message.type, type) || (type->IsDyn() && message.type->IsDyn())) {
+      fitting.push_back(&message);
+    }
+  }
+  if (fitting.empty()) {
+    return {};
+  }
+  const MessageType& message = *fitting[random_.Below(fitting.size())];
+  std::string text = std::string(message.name) + "{";
+  bool first = true;
+  for (const MessageField& field : message.fields) {
+    if (!Chance(message.form == MessageType::Form::kValue ? 25 : 80)) {
+      continue;
+    }
+    const bool optional = Chance(8);
+    std::string value = MessageFieldValue(message, field, optional, depth - 1);
+    text += std::string(first ? "" : ", ") + (optional ? "?" : "") +
+            (Chance(1) ? "missing" : std::string(field.name)) + ": " + value;
+    first = false;
+  }
+  text += "}";
+  if (message.type->kind() == TypeKind::kStruct && Chance(25)) {
+    return "(" + text +
+           std::string(Pick({".key)", ".value)", ".?key).orValue(\"\")", ".missing)"}));
+  }
+  return text;
+}
+
+std::string ExpressionGenerator::MessageFieldValue(const MessageType& message,
+                                                   const MessageField& field, bool optional,
+                                                   int depth) {
+  if (message.form == MessageType::Form::kAny && Chance(90)) {
+    return std::string(
+        field.kind == FieldKind::kString
+            ? Pick({"\"type.googleapis.com/google.protobuf.Int32Value\"",
+                    "\"google.protobuf.Value\"", "\"x/google.protobuf.Struct\"",
+                    "\"google.protobuf.StringValue\"", "\"a/google.protobuf.Timestamp\"", "\"\""})
+            : Pick({"b\"\"", "b\"\\x08\\x05\"", "b\"\\n\\x03abc\"", "b\"\\x1a\\x01x\"",
+                    "b\"\\xff\""}));
+  }
+  const Type* type = Chance(10) ? Type::Dyn() : field.type();
+  if (type->IsDyn() && Chance(40)) {
+    type = RandomType(1);
+  }
+  return Of(optional ? Type::Optional(arena_, type) : type, depth);
 }
 
 std::string ExpressionGenerator::Call(const Candidate& candidate, const Type* result, int depth) {
@@ -691,9 +752,10 @@ std::string ExpressionGenerator::Leaf(const Type* type) {
     case TypeKind::kNull:
       return "null";
     case TypeKind::kType:
-      return text(Pick({"int", "string", "list", "map", "type", "net.IP",
-                        "google.protobuf.Duration", "null_type", "type(1)", "type([])", "bool",
-                        "bytes", "double", "uint", "optional_type"}));
+      return text(
+          Pick({"int", "string", "list", "map", "type", "net.IP", "google.protobuf.Duration",
+                "null_type", "type(1)", "type([])", "bool", "bytes", "double", "uint",
+                "optional_type", "google.protobuf.Empty", "google.protobuf.Int64Value"}));
     case TypeKind::kList:
       return List(type->parameter(0), 0);
     case TypeKind::kMap:
@@ -724,6 +786,9 @@ std::string ExpressionGenerator::Leaf(const Type* type) {
                   "format.dns1123Subdomain()", "format.dns1035Label()", "format.qualifiedName()",
                   "format.labelValue()", "format.uri()", "format.uuid()", "format.byte()",
                   "format.date()", "format.datetime()", "format.dns1123LabelPrefix()"}));
+      }
+      if (FindMessageType(type->name()) != nullptr) {
+        return std::string(type->name()) + "{}";
       }
       if (type->IsOptional()) {
         return Chance(30) ? "optional.none()" : "optional.of(" + Leaf(type->parameter(0)) + ")";

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "cel/dra/selector.h"
 #include "cel/function.h"
+#include "cel/messages.h"
 
 namespace assay::cel::testing {
 
@@ -59,6 +60,9 @@ class ExpressionGenerator {
   std::string Attribute(int depth);
   std::string List(const Type* element, int depth);
   std::string Map(const Type* key, const Type* value, int depth);
+  std::string Message(const Type* type, int depth);
+  std::string MessageFieldValue(const MessageType& message, const MessageField& field,
+                                bool optional, int depth);
   std::string Call(const Candidate& candidate, const Type* result, int depth);
   std::string Spell(const Function& function, const Overload& overload,
                     const std::vector<std::string>& args);

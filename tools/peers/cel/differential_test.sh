@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets Kubernetes' own evaluator, and ours, answer the same random expressions.
+# Compares what Kubernetes and we declare, and lets both answer the same random expressions.
 #
 # usage: differential_test.sh CEL_DIFFERENTIAL FOLDER [COUNT [SEED]]
 #
@@ -14,4 +14,6 @@ count=${3:-2000}
 seed=${4:-${ASSAY_SEED:-1}}
 here=$(dirname "$(readlink -f "$0")")
 "$here/../build.sh" "$here" "$2/cel"
+# What can be called is the same, overload for overload.
+diff <("$differential" declarations) <("$2/cel" -declarations)
 "$differential" generate "$count" "$seed" | "$2/cel" | "$differential" check

@@ -3,7 +3,7 @@
 // Reads one JSON value a line and prints one line of JSON for each. A string is an expression that is
 // matched against one device (below): the answers make cel/testdata/selectors.json. An object is a
 // request (see `request`), echoed with what Kubernetes says. With -lists, list attributes are on for
-// strings.
+// strings. With -declarations it reads nothing and prints every overload that can be called.
 package main
 
 import (
@@ -14,9 +14,12 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"sort"
+	"strings"
 
 	resourceapi "k8s.io/api/resource/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apiserver/pkg/cel/environment"
 	"k8s.io/dynamic-resource-allocation/cel"
 	"k8s.io/utils/ptr"
 )
@@ -82,6 +85,32 @@ func probe(expr string, lists bool) answer {
 	return a
 }
 
+// One line for each overload, as cel/testing/declarations.h writes it.
+func declared() []string {
+	compiler := cel.GetCompiler(cel.Features{EnableConsumableCapacity: true, EnableListTypeAttributes: true})
+	options := cel.Options{EnvType: ptr.To(environment.NewExpressions)}
+	var lines []string
+	for name, function := range compiler.CompileCELExpression("true", options).Environment.Functions() {
+		if function.IsDeclarationDisabled() {
+			continue // no expression can name it
+		}
+		for _, overload := range function.OverloadDecls() {
+			kind := "global"
+			if overload.IsMemberFunction() {
+				kind = "member"
+			}
+			var params []string
+			for _, param := range overload.ArgTypes() {
+				params = append(params, param.String())
+			}
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t(%s) -> %s",
+				name, kind, overload.ID(), strings.Join(params, ", "), overload.ResultType()))
+		}
+	}
+	sort.Strings(lines)
+	return lines
+}
+
 func reply(line []byte, lists bool) (any, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(line), []byte(`"`)) {
 		var expr string
@@ -99,7 +128,14 @@ func reply(line []byte, lists bool) (any, error) {
 
 func main() {
 	lists := flag.Bool("lists", false, "list attributes")
+	declarations := flag.Bool("declarations", false, "print what Kubernetes declares, and end")
 	flag.Parse()
+	if *declarations {
+		for _, line := range declared() {
+			fmt.Println(line)
+		}
+		return
+	}
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<24)
 	out := bufio.NewWriter(os.Stdout)
