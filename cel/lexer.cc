@@ -63,11 +63,13 @@ class Lexer {
     if (IsIdentifierStart(c)) {
       return Identifier();
     }
-    if (c == '`' && EscapedIdentifier()) {
-      return;
+    if (c == '`') {
+      return EscapedIdentifier();
     }
     if (!Operator(c)) {
-      Unknown(1);
+      // What begins an operator is wrong with the character that cannot follow.
+      const bool begun = c == '&' || c == '|' || c == '=';
+      Unknown(std::min<std::size_t>(begun ? 2 : 1, source_.size() - at_));
     }
   }
 
@@ -135,17 +137,16 @@ class Lexer {
     Add(kind, end);
   }
 
-  bool EscapedIdentifier() {
+  void EscapedIdentifier() {
     std::size_t end = 1;
     while (IsIdentifierPart(At(end)) || At(end) == '.' || At(end) == '-' || At(end) == '/' ||
            At(end) == ' ') {
       ++end;
     }
     if (end == 1 || At(end) != '`') {
-      return false;
+      return Unknown(std::min(end + 1, source_.size() - at_));
     }
     Add(TokenKind::kEscapedIdentifier, end + 1);
-    return true;
   }
 
   // A string or bytes literal, if one starts here; reports one that does not end.
@@ -168,6 +169,9 @@ class Lexer {
       }
     } else {
       end = Quoted(start + 1, quote, raw);
+    }
+    if (end == 0 && start > 0) {
+      return false;  // the prefix is a name, and the literal is tried again without it
     }
     if (end == 0) {
       // Up to and with the character that cannot follow.

@@ -9,6 +9,7 @@
 #include "cel/lexer.h"
 #include "cel/library/text.h"
 #include "cel/macros.h"
+#include "cel/syntax_errors.h"
 
 namespace assay::cel {
 namespace {
@@ -16,10 +17,6 @@ namespace {
 // cel-go's defaults: the expression in code points, and how deep a rule of the grammar may nest.
 constexpr std::size_t kMaxCodePoints = 100'000;
 constexpr int kMaxDepth = 250;
-
-constexpr std::string_view kExpectedOperand =
-    "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, "
-    "BYTES, IDENTIFIER}";
 
 constexpr std::array<std::string_view, 21> kReserved = {
     "as",        "break", "const",  "continue", "else", "false", "for",
@@ -129,11 +126,12 @@ class Parser {
   explicit Parser(Ast& ast) : ast_(ast), tokens_(Lex(ast.source, ast.issues)) {}
 
   void Run() {
-    Expr* root = ParseExpr();
-    if (!stopped_ && !Is(TokenKind::kEnd)) {
-      Expect(TokenKind::kEnd, "<EOF>");
+    ast_.root = ParseExpr();
+    Expect(TokenKind::kEnd);
+    if (syntax_is_wrong_) {
+      const std::vector<Issue> errors = SyntaxErrors(tokens_);
+      ast_.issues.insert(ast_.issues.end(), errors.begin(), errors.end());
     }
-    ast_.root = root;
   }
 
  private:
@@ -171,28 +169,18 @@ class Parser {
     Take();
     return true;
   }
-  bool Expect(TokenKind kind, std::string_view what) {
-    if (TakeIf(kind)) {
-      return true;
+  bool Expect(TokenKind kind) {
+    if (!TakeIf(kind)) {
+      SyntaxError();
+      return false;
     }
-    if (Peek(1).kind == kind && !Is(TokenKind::kEnd)) {
-      SyntaxError("extraneous input '" + TokenText() + "' expecting " + std::string(what));
-    } else if (kind == TokenKind::kRightParen && what == "')'" && Is(TokenKind::kEnd)) {
-      SyntaxError("missing ')' at '<EOF>'");
-    } else {
-      SyntaxError("mismatched input '" + TokenText() + "' expecting " + std::string(what));
-    }
-    return false;
-  }
-  std::string TokenText() const {
-    return Peek().kind == TokenKind::kEnd ? "<EOF>" : std::string(Peek().text);
+    return true;
   }
 
-  void SyntaxError(const std::string& message) {
-    if (!stopped_) {
-      ast_.issues.push_back({Peek().offset, "Syntax error: " + message});
-      stopped_ = true;
-    }
+  // What is wrong is found out when all is over.
+  void SyntaxError() {
+    syntax_is_wrong_ = syntax_is_wrong_ || !stopped_;
+    stopped_ = true;
   }
   void TooDeep() {
     if (!stopped_) {
@@ -245,7 +233,7 @@ class Parser {
     }
     const std::int32_t offset = Take().offset;
     Expr* if_true = ParseLogical(TokenKind::kOr);
-    if (!Expect(TokenKind::kColon, "':'")) {
+    if (!Expect(TokenKind::kColon)) {
       return condition;
     }
     Expr* if_false = ParseExpr();
@@ -421,7 +409,7 @@ class Parser {
       return true;
     }
     if (!Is(TokenKind::kIdentifier)) {
-      SyntaxError("no viable alternative at input '." + std::string(Peek().text) + "'");
+      SyntaxError();
       return false;
     }
     *field = Take().text;
@@ -432,7 +420,7 @@ class Parser {
     const std::int32_t offset = Take().offset;
     const bool optional = TakeIf(TokenKind::kQuestion);
     Expr* index = ParseExpr();
-    Expect(TokenKind::kRightBracket, "']'");
+    Expect(TokenKind::kRightBracket);
     return NewCall(offset, optional ? "_[?_]" : "_[_]", {operand, index});
   }
 
@@ -443,7 +431,7 @@ class Parser {
       do {
         args.push_back(ParseExpr());
       } while (TakeIf(TokenKind::kComma));
-      Expect(TokenKind::kRightParen, "{')', ','}");
+      Expect(TokenKind::kRightParen);
     }
     return ast_.arena.Copy(args);
   }
@@ -457,7 +445,7 @@ class Parser {
       case TokenKind::kLeftParen: {
         Take();
         Expr* expr = ParseExpr();
-        Expect(TokenKind::kRightParen, "')'");
+        Expect(TokenKind::kRightParen);
         return expr;
       }
       case TokenKind::kLeftBracket:
@@ -481,32 +469,8 @@ class Parser {
         Take();
         return NewLiteral(token.offset, Value::Null());
       default:
-        SyntaxError((StartsOperand(Peek(1).kind) ? "extraneous input '" : "mismatched input '") +
-                    TokenText() + "' expecting " + std::string(kExpectedOperand));
+        SyntaxError();
         return New(ExprKind::kError, token.offset);
-    }
-  }
-
-  static bool StartsOperand(TokenKind kind) {
-    switch (kind) {
-      case TokenKind::kIdentifier:
-      case TokenKind::kDot:
-      case TokenKind::kLeftParen:
-      case TokenKind::kLeftBracket:
-      case TokenKind::kLeftBrace:
-      case TokenKind::kMinus:
-      case TokenKind::kNot:
-      case TokenKind::kInt:
-      case TokenKind::kUint:
-      case TokenKind::kFloat:
-      case TokenKind::kString:
-      case TokenKind::kBytes:
-      case TokenKind::kTrue:
-      case TokenKind::kFalse:
-      case TokenKind::kNull:
-        return true;
-      default:
-        return false;
     }
   }
 
@@ -532,7 +496,7 @@ class Parser {
     const std::int32_t start = Peek().offset;
     const bool leading_dot = TakeIf(TokenKind::kDot);
     if (!Is(TokenKind::kIdentifier)) {
-      SyntaxError("no viable alternative at input '." + std::string(Peek().text) + "'");
+      SyntaxError();
       return New(ExprKind::kError, start);
     }
     const Token token = Take();
@@ -573,22 +537,27 @@ class Parser {
         return expr;
       }
       field.offset = Peek().offset;
-      if (!Expect(TokenKind::kColon, "':'")) {
+      if (!Expect(TokenKind::kColon)) {
         return expr;
       }
       fields.push_back(field);
       values.push_back(ParseExpr());
-      if (!Is(TokenKind::kComma) || Peek(1).kind == TokenKind::kRightBrace) {
+      if (!TakeBetweenEntries(TokenKind::kRightBrace)) {
         break;
       }
-      Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBrace, "{'}', ','}");
+    Expect(TokenKind::kRightBrace);
     expr->args = ast_.arena.Copy(values);
     expr->fields = ast_.arena.Copy(fields);
     expr->optional = Flags(optional);
     return expr;
+  }
+
+  // A comma that another entry follows, rather than the one that may stand before the end.
+  bool TakeBetweenEntries(TokenKind close) {
+    const TokenKind next = Peek(1).kind;
+    return next != close && next != TokenKind::kComma && TakeIf(TokenKind::kComma);
   }
 
   Expr* ParseList() {
@@ -598,13 +567,12 @@ class Parser {
     while (!stopped_ && !Is(TokenKind::kRightBracket) && !Is(TokenKind::kComma)) {
       optional.push_back(TakeIf(TokenKind::kQuestion) ? 1 : 0);
       elements.push_back(ParseExpr());
-      if (!Is(TokenKind::kComma) || Peek(1).kind == TokenKind::kRightBracket) {
+      if (!TakeBetweenEntries(TokenKind::kRightBracket)) {
         break;
       }
-      Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBracket, "{']', ','}");
+    Expect(TokenKind::kRightBracket);
     expr->args = ast_.arena.Copy(elements);
     expr->optional = Flags(optional);
     return expr;
@@ -617,17 +585,16 @@ class Parser {
     while (!stopped_ && !Is(TokenKind::kRightBrace) && !Is(TokenKind::kComma)) {
       optional.push_back(TakeIf(TokenKind::kQuestion) ? 1 : 0);
       entries.push_back(ParseExpr());
-      if (!Expect(TokenKind::kColon, "':'")) {
+      if (!Expect(TokenKind::kColon)) {
         return expr;
       }
       entries.push_back(ParseExpr());
-      if (!Is(TokenKind::kComma) || Peek(1).kind == TokenKind::kRightBrace) {
+      if (!TakeBetweenEntries(TokenKind::kRightBrace)) {
         break;
       }
-      Take();
     }
     TakeIf(TokenKind::kComma);
-    Expect(TokenKind::kRightBrace, "{'}', ','}");
+    Expect(TokenKind::kRightBrace);
     expr->args = ast_.arena.Copy(entries);
     expr->optional = Flags(optional);
     return expr;
@@ -651,7 +618,7 @@ class Parser {
     const std::int32_t offset = Peek().offset;
     const bool negative = TakeIf(TokenKind::kMinus);
     if (!Is(TokenKind::kInt) && !Is(TokenKind::kFloat)) {
-      SyntaxError("mismatched input '" + TokenText() + "' expecting {NUM_FLOAT, NUM_INT}");
+      SyntaxError();
       return New(ExprKind::kError, offset);
     }
     const Token token = Take();
@@ -722,6 +689,7 @@ class Parser {
   std::size_t at_ = 0;
   int expr_depth_ = 0;
   bool stopped_ = false;
+  bool syntax_is_wrong_ = false;
 };
 
 }  // namespace

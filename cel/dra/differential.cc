@@ -304,15 +304,7 @@ class Checker {
       if (compile_error == WithoutNumbers(answer.compile_error)) {
         return;
       }
-      // Where syntax is broken, it is enough that both say so.
-      if (!syntax) {
-        differ("compile error", compile_error, answer.compile_error);
-      } else {
-        ++counts_["syntax errors in other words"];
-        if (answer.compile_error.find("Syntax error") == std::string::npos) {
-          differ("syntax error", compile_error, answer.compile_error);
-        }
-      }
+      differ(syntax ? "syntax error" : "compile error", compile_error, answer.compile_error);
       return;
     }
     if (response.value("type", "") != answer.type) {
