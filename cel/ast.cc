@@ -26,6 +26,9 @@ Location Locate(std::string_view source, std::int32_t offset) {
   if (offset == kNoOffset) {
     return {};
   }
+  if (source.empty()) {
+    return {1, -1};
+  }
   Location location{1, 0};
   for (std::size_t i = 0; i < static_cast<std::size_t>(offset) && i < source.size();) {
     if (source[i] == '\n') {
@@ -53,7 +56,7 @@ std::string_view Line(std::string_view source, int line) {
 std::string Format(std::string_view source, const Location& location, const std::string& message) {
   std::string text = "ERROR: <input>:" + std::to_string(location.line) + ":" +
                      std::to_string(location.column + 1) + ": " + message;
-  if (location.line < 1) {
+  if (location.column < 0) {
     return text;
   }
   std::string snippet(Line(source, location.line));

@@ -34,9 +34,9 @@ Environment::Environment() {
         Type::String(), Type::Timestamp(), Type::Uint()}) {
     AddTypeName(type->name(), type);
   }
-  const Type* dyn = Type::Dyn();
-  AddTypeName("list", Type::List(arena_, dyn));
-  AddTypeName("map", Type::Map(arena_, dyn, dyn));
+  const Type* a = Type::Param(arena_, "A", -1);
+  AddTypeName("list", Type::List(arena_, a));
+  AddTypeName("map", Type::Map(arena_, a, Type::Param(arena_, "B", -1)));
   AddTypeName("type", Type::TypeType());
   AddTypeName("optional_type", Type::Opaque(arena_, "optional_type", {}));
   AddTypeName("duration", Type::Duration(), kOnlyTyped);

@@ -302,6 +302,10 @@ class Expander {
     copy->args = ast_.arena.NewArray<Expr*>(expr->args.size());
     std::transform(expr->args.begin(), expr->args.end(), copy->args.begin(),
                    [this](const Expr* arg) { return Copy(arg); });
+    // The fields of a copy have the macro's place.
+    copy->fields = ast_.arena.NewArray<FieldName>(expr->fields.size());
+    std::transform(expr->fields.begin(), expr->fields.end(), copy->fields.begin(),
+                   [this](const FieldName& field) { return FieldName{field.name, offset_}; });
     if (expr->comprehension != nullptr) {
       auto* comprehension = ast_.arena.New<Comprehension>(*expr->comprehension);
       comprehension->iter_range = Copy(comprehension->iter_range);

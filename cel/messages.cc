@@ -2,9 +2,11 @@
 
 #include <array>
 #include <limits>
+#include <optional>
 #include <string>
 
 #include "base/base64.h"
+#include "cel/library/opaque_values.h"
 #include "cel/library/text.h"
 #include "cel/library/times.h"
 #include "cel/message_decoder.h"
@@ -361,6 +363,12 @@ class Converter {
   }
 
   Value OfOpaque(FieldKind kind, const Value& value) const {
+    if (kind == FieldKind::kString) {
+      if (const std::optional<std::string> text = library::OpaqueText(value.opaque());
+          text.has_value()) {
+        return context_.String(*text);
+      }
+    }
     std::string_view name = GoTypeName(value);
     name.remove_prefix(name.rfind('.') + 1);
     return context_.Error({"type conversion error from '", name, "' to '", GoTypeOf(kind), "'"});

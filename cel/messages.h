@@ -54,7 +54,7 @@ struct MessageType {
     kTimestamp,
     kStruct,
     kList,
-    kValue,  // a oneof: the field that was set last
+    kValue,  // a oneof: the field that is set; of several, any
     kAny,
     kMessage,
   };

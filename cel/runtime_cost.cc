@@ -9,6 +9,9 @@ namespace assay::cel {
 namespace {
 
 std::uint64_t Size(const Value& value) {
+  if (value.Is(ValueKind::kOptional) && value.optional() != nullptr) {
+    return Size(*value.optional());
+  }
   if (value.Is(ValueKind::kOpaque)) {
     return library::AddressSize(value.opaque()).value_or(1);
   }

@@ -87,7 +87,7 @@ const Type* TypeUnifier::Rebuild(const Type* type, std::span<const Type* const> 
 }
 
 const Type* TypeUnifier::Find(const Type* type) const {
-  return type->kind() == TypeKind::kTypeParam
+  return type->kind() == TypeKind::kTypeParam && type->variable() >= 0
              ? bindings_[static_cast<std::size_t>(type->variable())]
              : nullptr;
 }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "cel/library/opaque_values.h"
 #include "cel/library/text.h"
 #include "cel/type.h"
 
@@ -611,6 +612,8 @@ std::string DebugString(const Value& value) {
       }
       return text + "}";
     }
+    case ValueKind::kOpaque:
+      return library::OpaqueText(value.opaque()).value_or(std::string(TypeName(value)));
     default:
       return std::string(TypeName(value));
   }

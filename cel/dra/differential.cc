@@ -237,6 +237,21 @@ std::string WithoutNumbers(std::string text) {
 }
 
 // Go's own names and values in messages are imitated where they are simple, and no further.
+// The errors of syntax among those of a compilation. cel-go also looks at what it makes of an
+// expression whose syntax is wrong, and finds more that is.
+std::string SyntaxErrorsOf(std::string_view errors) {
+  std::string syntax;
+  for (std::size_t at = errors.find("ERROR: "); at != std::string_view::npos;) {
+    const std::size_t next = errors.find("\nERROR: ", at);
+    const std::string_view error = errors.substr(at, next - at);
+    if (error.find("Syntax error: ") != std::string_view::npos) {
+      syntax += std::string(error) + "\n";
+    }
+    at = next == std::string_view::npos ? next : next + 1;
+  }
+  return syntax;
+}
+
 std::string WithoutGoValue(std::string error) {
   for (std::string_view prefix :
        {"unsupported conversion to ref.Val: ", "invalid qualifier type: "}) {
@@ -302,6 +317,10 @@ class Checker {
       const bool syntax = compile_error.find("Syntax error") != std::string::npos;
       ++counts_[syntax ? "syntax errors" : "compile errors"];
       if (compile_error == WithoutNumbers(answer.compile_error)) {
+        return;
+      }
+      if (syntax && SyntaxErrorsOf(compile_error) == SyntaxErrorsOf(answer.compile_error)) {
+        ++counts_["syntax errors that other errors follow in Kubernetes"];
         return;
       }
       differ(syntax ? "syntax error" : "compile error", compile_error, answer.compile_error);

@@ -1,7 +1,7 @@
 // Holds selectors to what Kubernetes answers: result, error, cost and estimate of each probe.
 //
-// Our own probes are testdata/selectors.json, made by tools/peers/cel. Others lie beside the
-// repository; where they do not, their test is skipped.
+// Our own probes are testdata/selectors.json and syntax_errors.json, made by tools/peers/cel.
+// Others lie beside the repository; where they do not, their test is skipped.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -15,6 +15,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kOurProbes[] = "cel/testdata/selectors.json";
+constexpr char kSyntaxErrors[] = "cel/testdata/syntax_errors.json";
 constexpr char kProbes[] = "../shared/reference/cel-probes.json";
 
 DeviceContent ProbedDevice(bool lists) {
@@ -84,21 +85,17 @@ TEST(ProbesTest, SelectorsAnswerAsKubernetesDoes) {
   }
 }
 
-// Where we knowingly answer otherwise.
-bool IsException(const json& probe) {
-  // There are no protobuf messages here.
-  return probe["expr"] == "google.protobuf.Int64Value{value: 1} == 1";
-}
-
-TEST(ProbesTest, OurProbesAnswerAsKubernetesDoes) {
-  std::ifstream in(kOurProbes);
-  ASSERT_TRUE(in) << kOurProbes;
+void CheckFile(const char* path) {
+  std::ifstream in(path);
+  ASSERT_TRUE(in) << path;
   for (const json& probe : json::parse(in)) {
-    if (!IsException(probe)) {
-      CheckProbe(probe);
-    }
+    CheckProbe(probe);
   }
 }
+
+TEST(ProbesTest, OurProbesAnswerAsKubernetesDoes) { CheckFile(kOurProbes); }
+
+TEST(ProbesTest, SyntaxErrorsReadAsInKubernetes) { CheckFile(kSyntaxErrors); }
 
 }  // namespace
 }  // namespace assay::cel::dra

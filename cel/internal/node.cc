@@ -485,9 +485,6 @@ Value StructNode::Make(Frame& frame) const {
     if (type_ == nullptr) {
       continue;
     }
-    if (is_set && type_->form == MessageType::Form::kValue) {
-      std::fill(values.begin(), values.end(), FieldValue());
-    }
     values[field.index] = {is_set, value};
   }
   return type_ == nullptr ? frame.context().Error({"unknown type '", name_, "'"})

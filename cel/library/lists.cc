@@ -175,6 +175,18 @@ Value Flatten(const CallContext& context, std::span<const Value> args) {
   return NewList(context, values);
 }
 
+// Go sorts so few by insertion, which shows where NaN is among them.
+constexpr std::size_t kInsertedSize = 12;
+
+template <typename Less>
+void InsertionSort(std::vector<std::size_t>& order, const Less& less) {
+  for (std::size_t i = 1; i < order.size(); ++i) {
+    for (std::size_t k = i; k > 0 && less(order[k], order[k - 1]); --k) {
+      std::swap(order[k], order[k - 1]);
+    }
+  }
+}
+
 Value SortBy(const CallContext& context, const Value& list, const Value& keys_list) {
   const std::vector<Value> values = Elements(list);
   const std::vector<Value> keys = Elements(keys_list);
@@ -201,9 +213,14 @@ Value SortBy(const CallContext& context, const Value& list, const Value& keys_li
   for (std::size_t i = 0; i < order.size(); ++i) {
     order[i] = i;
   }
-  std::stable_sort(order.begin(), order.end(), [&keys](std::size_t a, std::size_t b) {
+  const auto less = [&keys](std::size_t a, std::size_t b) {
     return Compare(keys[a], keys[b]) == -1;
-  });
+  };
+  if (order.size() <= kInsertedSize) {
+    InsertionSort(order, less);
+  } else {
+    std::stable_sort(order.begin(), order.end(), less);
+  }
   std::vector<Value> sorted;
   sorted.reserve(order.size());
   for (std::size_t i : order) {

@@ -439,9 +439,12 @@ Value IsCidr(const CallContext&, std::span<const Value> args) {
   return Value::Bool(ParsePrefix(args[0].text(), &prefix, &error));
 }
 
+std::string ToText(const Prefix& prefix) {
+  return ToText(prefix.address) + "/" + std::to_string(prefix.bits);
+}
+
 Value CidrToString(const CallContext& context, std::span<const Value> args) {
-  const Prefix& prefix = GetCidr(args[0]);
-  return context.String(ToText(prefix.address) + "/" + std::to_string(prefix.bits));
+  return context.String(ToText(GetCidr(args[0])));
 }
 
 bool Contains(const Prefix& prefix, const Address& address) {
@@ -495,6 +498,24 @@ Result<int> ParseAddressSize(std::string_view text) {
     return InvalidArgumentError(error);
   }
   return static_cast<int>(address.size);
+}
+
+static std::string ToText(const Semver& version) {
+  std::string text = std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
+                     std::to_string(version.patch);
+  text += version.prerelease.empty() ? "" : "-" + std::string(version.prerelease);
+  return text + (version.build.empty() ? "" : "+" + std::string(version.build));
+}
+
+std::optional<std::string> OpaqueText(const Opaque& value) {
+  if (value.type() == &kIpType) {
+    return ToText(static_cast<const IpValue&>(value).address());
+  }
+  if (value.type() == &kCidrType) {
+    return ToText(static_cast<const CidrValue&>(value).prefix());
+  }
+  const auto* version = dynamic_cast<const SemverValue*>(&value);
+  return version == nullptr ? std::nullopt : std::optional(ToText(version->version()));
 }
 
 std::optional<std::size_t> AddressSize(const Opaque& value) {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cel/quantity.h"
@@ -42,6 +43,9 @@ class SemverValue final : public Opaque {
 
 // How many bytes an address or prefix counts for in costs, 0 for "::/0"; null: `value` is none.
 std::optional<std::size_t> AddressSize(const Opaque& value);
+
+// A version, address or prefix as a text; null: `value` is none.
+std::optional<std::string> OpaqueText(const Opaque& value);
 
 // What validate() costs for the format: the length of the expression that it is like.
 std::size_t NamedFormatSize(const Opaque& value);

@@ -27,9 +27,17 @@ Value InZone(const CallContext& context, std::span<const Value> args) {
   return Value::Int(field(ToCivil(args[0].seconds() + *offset)));
 }
 
+// By way of a double, as Go does it: what is all but the next unit counts for it.
 template <std::int64_t unit>
 Value DurationIn(const CallContext&, std::span<const Value> args) {
-  return Value::Int(args[0].duration() / unit);
+  const std::int64_t duration = args[0].duration();
+  return Value::Int(
+      static_cast<std::int64_t>(static_cast<double>(duration / unit) +
+                                static_cast<double>(duration % unit) / static_cast<double>(unit)));
+}
+
+Value DurationMilliseconds(const CallContext&, std::span<const Value> args) {
+  return Value::Int(args[0].duration() / kNanosPerMillisecond);
 }
 
 Value TimestampMilliseconds(const CallContext&, std::span<const Value> args) {
@@ -85,7 +93,7 @@ void AddTime(FunctionTable& table) {
   table.Add("getMilliseconds",
             {{"timestamp_to_milliseconds", kUtc, &TimestampMilliseconds},
              {"timestamp_to_milliseconds_with_tz", kZone, &TimestampMillisecondsInZone},
-             {"duration_to_milliseconds", kDuration, &DurationIn<kNanosPerMillisecond>}});
+             {"duration_to_milliseconds", kDuration, &DurationMilliseconds}});
 }
 
 }  // namespace assay::cel::library
