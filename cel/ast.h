@@ -49,9 +49,9 @@ struct Expr {
   Expr* target = nullptr;  // kSelect: the operand; kCall: the receiver, if any
   // kCall: arguments; kList: elements; kMap: key, value, key, ...; kStruct: values.
   std::span<Expr*> args;
-  std::span<FieldName> fields;         // kStruct: their names
-  std::span<bool> optional;            // kList, kMap, kStruct: which entries are `?x`; empty: none
-  Value literal;  // kLiteral, and what a checked name stands for if it is a constant
+  std::span<FieldName> fields;  // kStruct: their names
+  std::span<bool> optional;     // kList, kMap, kStruct: which entries are `?x`; empty: none
+  Value literal;                // kLiteral, and what a checked name stands for if it is a constant
   Comprehension* comprehension = nullptr;
 
   // Set by the checker.

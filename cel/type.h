@@ -74,7 +74,7 @@ class Type {
   static const Type* Struct(Arena& arena, std::string_view name);
   static const Type* Opaque(Arena& arena, std::string_view name,
                             std::span<const Type* const> parameters);
-  // Number `index` of a declaration's or a check's type variables; -1: one that nothing is bound to.
+  // Number `index` of a declaration's or a check's type variables; -1: never bound.
   static const Type* Param(Arena& arena, std::string_view name, int index);
 
   TypeKind kind() const { return kind_; }
