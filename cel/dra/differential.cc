@@ -236,7 +236,6 @@ std::string WithoutNumbers(std::string text) {
   return text;
 }
 
-// Go's own names and values in messages are imitated where they are simple, and no further.
 // The first error of syntax among those of a compilation. After it ANTLR guesses what was meant,
 // and cel-go looks for errors in that too; in a case of a few hundred, we guess otherwise.
 std::string_view FirstSyntaxError(std::string_view errors) {
@@ -251,6 +250,7 @@ std::string_view FirstSyntaxError(std::string_view errors) {
   return {};
 }
 
+// Go's own names and values in messages are imitated where they are simple, and no further.
 std::string WithoutGoValue(std::string error) {
   for (std::string_view prefix :
        {"unsupported conversion to ref.Val: ", "invalid qualifier type: "}) {

@@ -489,6 +489,13 @@ Value MaskedCidr(const CallContext& context, std::span<const Value> args) {
   return NewCidr(context, {Masked(prefix.address, prefix.bits), prefix.bits});
 }
 
+std::string ToText(const Semver& version) {
+  std::string text = std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
+                     std::to_string(version.patch);
+  text += version.prerelease.empty() ? "" : "-" + std::string(version.prerelease);
+  return text + (version.build.empty() ? "" : "+" + std::string(version.build));
+}
+
 }  // namespace
 
 Result<int> ParseAddressSize(std::string_view text) {
@@ -498,13 +505,6 @@ Result<int> ParseAddressSize(std::string_view text) {
     return InvalidArgumentError(error);
   }
   return static_cast<int>(address.size);
-}
-
-static std::string ToText(const Semver& version) {
-  std::string text = std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
-                     std::to_string(version.patch);
-  text += version.prerelease.empty() ? "" : "-" + std::string(version.prerelease);
-  return text + (version.build.empty() ? "" : "+" + std::string(version.build));
 }
 
 std::optional<std::string> OpaqueText(const Opaque& value) {
