@@ -44,31 +44,25 @@ if(ASSAY_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# With ASSAY_PRECOMPILE, what most sources above the API's types include is parsed once, which pays
-# for a cold build. Off where compilers' results are cached or a missing include is to be found.
-function(assay_precompile_for target headers)
-  if(NOT ASSAY_PRECOMPILE)
-    return()
-  endif()
-  if(headers)
-    target_precompile_headers(${target} PRIVATE ${headers})
-  elseif(TARGET assay_precompiled)
-    target_precompile_headers(${target} REUSE_FROM assay_precompiled)
-  endif()
-endfunction()
-
-# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [PRECOMPILE header...])
+# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [NO_UNITY])
 # NAME is the folder's path with underscores: fakegpu_model is assay::fakegpu_model.
-# PRECOMPILE: headers of its own instead of those that all share.
+# With ASSAY_UNITY its sources are compiled a few at a time, which parses their common headers and
+# instantiates their common templates once. NO_UNITY: they use names for themselves that others use
+# too, on purpose.
 function(assay_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;PUBLIC;PRIVATE;PRECOMPILE")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_UNITY" "" "SOURCES;PUBLIC;PRIVATE")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "assay_library(${name}): unexpected ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   if(ARG_SOURCES)
     add_library(assay_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(assay_${name} PUBLIC assay_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-    assay_precompile_for(assay_${name} "${ARG_PRECOMPILE}")
+    list(LENGTH ARG_SOURCES count)
+    if(ASSAY_UNITY AND count GREATER 1 AND NOT ARG_NO_UNITY)
+      set_target_properties(assay_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+      # A source's anonymous namespace is not a header's.
+      target_compile_options(assay_${name} PRIVATE -Wno-subobject-linkage)
+    endif()
   else()
     add_library(assay_${name} INTERFACE)
     target_link_libraries(assay_${name} INTERFACE assay_options ${ARG_PUBLIC})

@@ -186,7 +186,7 @@ assay::Status CheckResponse(const Result<http::Response>& response) {
 }
 
 // A callback for answers of which only the outcome counts.
-auto Done(Client::DoneCallback done) {
+auto StatusOf(Client::DoneCallback done) {
   return [done = std::move(done)](const KindVersion&, const Result<http::Response>& response) {
     done(CheckResponse(response));
   };
@@ -629,13 +629,13 @@ void HttpClient::Delete(const Kind& kind, ObjectKey key, DeleteOptions options, 
                .content_type = "application/json",
                .body = [options = std::move(options)](
                            const KindVersion&) { return EncodeDeleteOptions(options); },
-               .done = Done(std::move(done))});
+               .done = StatusOf(std::move(done))});
 }
 
 void HttpClient::DeleteCollection(const Kind& kind, ListOptions which, DoneCallback done) {
   impl_->Send({.method = "DELETE",
                .target = CollectionOf(kind, which.namespace_, SelectionQuery(which)),
-               .done = Done(std::move(done))});
+               .done = StatusOf(std::move(done))});
 }
 
 std::unique_ptr<WatchHandle> HttpClient::Watch(const Kind& kind, WatchOptions options,

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/meta/internal/big_decimal.h"
+#include "base/ascii.h"
 #include "base/check.h"
 
 namespace assay::api::meta {
@@ -19,13 +20,15 @@ constexpr std::int64_t kMaxInt64 = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kMinInt64 = std::numeric_limits<std::int64_t>::min();
 constexpr std::int32_t kMaxInt64Digits = 18;
 
-Status FormatError() {
+assay::Status FormatError() {
   return InvalidArgumentError(
       "quantities must match the regular expression "
       "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
 }
-Status NumericError() { return InvalidArgumentError("unable to parse numeric part of quantity"); }
-Status SuffixError() { return InvalidArgumentError("unable to parse quantity's suffix"); }
+assay::Status NumericError() {
+  return InvalidArgumentError("unable to parse numeric part of quantity");
+}
+assay::Status SuffixError() { return InvalidArgumentError("unable to parse quantity's suffix"); }
 
 struct Suffix {
   std::string_view text;
@@ -58,8 +61,6 @@ std::string_view SuffixFor(bool binary, std::int32_t exponent) {
   }
   return "";
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // The parts of "-12.50Mi": sign, "12", "50", "Mi". Leading zeros of the number are left out.
 struct Parts {
@@ -105,16 +106,17 @@ std::optional<Parts> Split(std::string_view text) {
   return parts;
 }
 
-struct Unit {
+struct SuffixMeaning {
   Quantity::Format format;
   std::int32_t exponent;
 };
 
-std::optional<Unit> InterpretSuffix(std::string_view text) {
+std::optional<SuffixMeaning> InterpretSuffix(std::string_view text) {
   for (const Suffix& suffix : kSuffixes) {
     if (suffix.text == text) {
-      return Unit{suffix.binary ? Quantity::Format::kBinarySI : Quantity::Format::kDecimalSI,
-                  suffix.exponent};
+      return SuffixMeaning{
+          suffix.binary ? Quantity::Format::kBinarySI : Quantity::Format::kDecimalSI,
+          suffix.exponent};
     }
   }
   if (text.size() < 2 || (text[0] != 'e' && text[0] != 'E')) {
@@ -133,7 +135,7 @@ std::optional<Unit> InterpretSuffix(std::string_view text) {
     return std::nullopt;
   }
   // The other way, everything that small is rounded up to a billionth in any case.
-  return Unit{Quantity::Format::kDecimalExponent, negative ? -exponent : exponent};
+  return SuffixMeaning{Quantity::Format::kDecimalExponent, negative ? -exponent : exponent};
 }
 
 std::optional<std::int64_t> ParseInt64(std::string_view digits) {
@@ -255,7 +257,7 @@ Result<Quantity> Quantity::Parse(std::string_view text) {
   if (!parts) {
     return FormatError();
   }
-  std::optional<Unit> unit = InterpretSuffix(parts->suffix);
+  std::optional<SuffixMeaning> unit = InterpretSuffix(parts->suffix);
   if (!unit) {
     return SuffixError();
   }

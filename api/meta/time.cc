@@ -5,6 +5,8 @@
 #include <limits>
 #include <optional>
 
+#include "base/ascii.h"
+
 namespace assay::api::meta {
 namespace {
 
@@ -31,8 +33,6 @@ std::string Quoted(std::string_view text) {
   }
   return quoted + "\"";
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 struct Instant {
   std::int64_t seconds = 0;

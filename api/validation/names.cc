@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace assay::api::validation {
 namespace {
 
@@ -12,10 +14,8 @@ constexpr std::string_view kLabelKey = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]
 constexpr std::string_view kLabelKeyMessage =
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric character";
-constexpr std::size_t kLabelMaxLength = 63;
 constexpr std::size_t kSubdomainMaxLength = 253;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
 bool IsLetter(char c) { return IsLower(c) || (c >= 'A' && c <= 'Z'); }
 bool IsAlphanumeric(char c) { return IsLetter(c) || IsDigit(c); }

@@ -7,6 +7,7 @@
 #ifndef ASSAY_API_VALIDATION_NAMES_H_
 #define ASSAY_API_VALIDATION_NAMES_H_
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@
 namespace assay::api::validation {
 
 using Problems = std::vector<std::string>;
+
+// Of a DNS label, a label's value and the name part of its key; in bytes.
+inline constexpr std::size_t kLabelMaxLength = 63;
 
 // "name": at most 63 bytes of [a-z0-9-].
 Problems CheckDns1123Label(std::string_view value);

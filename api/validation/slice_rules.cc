@@ -27,7 +27,6 @@ constexpr std::size_t kAttributeValuesMaxSize = 48;
 constexpr std::size_t kAttributeValueMaxLength = 64;
 constexpr std::size_t kTaintsMaxSize = 16;
 constexpr std::size_t kValidValuesMaxSize = 10;
-constexpr std::size_t kLabelMaxLength = 63;
 // A domain, a slash and an identifier.
 constexpr std::size_t kQualifiedNameMaxLength = 63 + 1 + 32;
 constexpr std::size_t kTaintRuleConditionsMaxSize = 8;

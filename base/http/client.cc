@@ -30,7 +30,7 @@ using boost::system::error_code;
 using internal::TlsContext;
 using internal::Transport;
 
-constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kResponseReadBytes = 16 * 1024;
 
 struct Url {
   bool tls = false;
@@ -141,7 +141,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       : client_(client.shared_from_this()),
         call_(std::move(call)),
         timer_(client.io),
-        buffer_(kReadBytes) {}
+        buffer_(kResponseReadBytes) {}
 
   void Start() {
     Arm(call_->request.timeout, "no answer within the time-out");
@@ -317,7 +317,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Feeds the parser all of input_; appends to `body` what it finds of it.
   error_code Parse(std::string& body) {
-    std::array<char, kReadBytes> part;
+    std::array<char, kResponseReadBytes> part;
     while (!parser_->is_done()) {
       auto& target = parser_->get().body();
       target.data = part.data();

@@ -21,7 +21,7 @@ struct Style {
 constexpr Style kPlain = {"", "", "", "", ""};
 constexpr Style kColor = {"\033[31m", "\033[32m", "\033[33m", "\033[1m", "\033[0m"};
 
-std::string Seconds(Duration duration) {
+std::string RoundedSeconds(Duration duration) {
   char text[32];
   std::snprintf(text, sizeof(text), "%.1f s", std::chrono::duration<double>(duration).count());
   return text;
@@ -141,7 +141,7 @@ std::string TextReport(const RuleSet& rules, const RunResult& result, TextReport
   out.append(std::to_string(counts.at(Verdict::kHarnessError))).append(" met harness errors, ");
   out.append(std::to_string(counts.at(Verdict::kUntested) + counts.at(Verdict::kNotSelected)));
   out.append(" were not tested; ").append(std::to_string(result.cases.size()));
-  out.append(" cases in ").append(Seconds(result.elapsed)).append(".\n");
+  out.append(" cases in ").append(RoundedSeconds(result.elapsed)).append(".\n");
   const bool good = ExitCode(result.conclusion) == 0;
   out.append(style.bold).append(good ? style.green : style.red).append(result.testee).append(": ");
   out.append(Sentence(result.conclusion)).append(style.off).append("\n");

@@ -47,10 +47,10 @@ bool RegisterDecides(const char* file, int line, std::initializer_list<const cha
 
 }  // namespace assay::conformance
 
-#define ASSAY_INTERNAL_DECIDES_NAME(line) assay_decides_##line
-#define ASSAY_INTERNAL_DECIDES(line, ...)                                \
-  [[maybe_unused]] static const bool ASSAY_INTERNAL_DECIDES_NAME(line) = \
-      ::assay::conformance::RegisterDecides(__FILE__, line, {__VA_ARGS__})
-#define DECIDES(...) ASSAY_INTERNAL_DECIDES(__LINE__, __VA_ARGS__)
+#define ASSAY_INTERNAL_DECIDES_NAME(number) assay_decides_##number
+#define ASSAY_INTERNAL_DECIDES(number, ...)                                \
+  [[maybe_unused]] static const bool ASSAY_INTERNAL_DECIDES_NAME(number) = \
+      ::assay::conformance::RegisterDecides(__FILE__, __LINE__, {__VA_ARGS__})
+#define DECIDES(...) ASSAY_INTERNAL_DECIDES(__COUNTER__, __VA_ARGS__)
 
 #endif  // ASSAY_CONFORMANCE_RUNNER_REGISTRY_H_

@@ -22,7 +22,6 @@
 namespace assay::conformance {
 namespace {
 
-using internal::Command;
 using internal::Report;
 
 constexpr std::size_t kHeadBytes = std::size_t{64} << 10U;
@@ -124,8 +123,8 @@ struct Process::Impl {
     }
   }
 
-  Status SendCommand(Command::Kind kind, int value) const {
-    const Command command{.kind = kind, .value = value};
+  Status SendCommand(internal::Command::Kind kind, int value) const {
+    const internal::Command command{.kind = kind, .value = value};
     if (send(control, &command, sizeof(command), MSG_NOSIGNAL) != sizeof(command)) {
       return ErrnoError(errno, "the supervisor of process " + std::to_string(pid));
     }
@@ -147,7 +146,7 @@ struct Process::Impl {
       }
     }
     if (flood) {
-      (void)SendCommand(Command::Kind::kKillTree, 0).ok();
+      (void)SendCommand(internal::Command::Kind::kKillTree, 0).ok();
     }
   }
 
@@ -223,7 +222,7 @@ Status Process::Signal(int signal) {
   if (!running()) {
     return FailedPreconditionError("process " + std::to_string(pid()) + " has exited");
   }
-  return impl_->SendCommand(Command::Kind::kSignal, signal);
+  return impl_->SendCommand(internal::Command::Kind::kSignal, signal);
 }
 
 Status Process::KillTree() {
@@ -234,7 +233,7 @@ Status Process::KillTree() {
     }
     impl_->left_behind.reset();
   }
-  ASSAY_RETURN_IF_ERROR(impl_->SendCommand(Command::Kind::kKillTree, 0));
+  ASSAY_RETURN_IF_ERROR(impl_->SendCommand(internal::Command::Kind::kKillTree, 0));
   std::unique_lock lock(impl_->mu);
   if (!impl_->changed.wait_for(lock, kKillLimit, [&] { return impl_->left_behind.has_value(); }) ||
       *impl_->left_behind != 0) {

@@ -10,6 +10,7 @@
 
 #include "api/json/json.h"
 #include "api/registry.h"
+#include "controlplane/apiserver/finalizers.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -20,14 +21,8 @@ using api::client::Client;
 using api::client::ObjectKey;
 using api::meta::OwnerReference;
 
-constexpr std::string_view kOrphan = "orphan";
-constexpr std::string_view kForeground = "foregroundDeletion";
 // After a failed write, or a watch that broke.
 constexpr Duration kRetry = std::chrono::milliseconds(100);
-
-bool Contains(const std::vector<std::string>& values, std::string_view value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
 
 // One object of the graph: what is known of it, and who names it as owner.
 struct Node {
@@ -217,8 +212,9 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
     if (owner.kind->namespaced && owner.key.namespace_ != dependent.key.namespace_) {
       return OwnerState::kAbsent;
     }
-    return owner.deleting && Contains(owner.finalizers, kForeground) ? OwnerState::kWaiting
-                                                                     : OwnerState::kSolid;
+    return owner.deleting && HasFinalizer(owner.finalizers, kForegroundFinalizer)
+               ? OwnerState::kWaiting
+               : OwnerState::kSolid;
   }
 
   void Process(const std::string& uid) {
@@ -227,11 +223,11 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
       return;
     }
     Node& node = found->second;
-    if (node.deleting && Contains(node.finalizers, kOrphan)) {
+    if (node.deleting && HasFinalizer(node.finalizers, kOrphanFinalizer)) {
       Orphan(node);
       return;
     }
-    if (node.deleting && Contains(node.finalizers, kForeground)) {
+    if (node.deleting && HasFinalizer(node.finalizers, kForegroundFinalizer)) {
       DeleteDependents(node);
       return;
     }
@@ -270,9 +266,9 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
     }
     std::string policy = waiting && !node.dependents.empty() ? "Foreground" : "";
     if (policy.empty()) {
-      policy = Contains(node.finalizers, kOrphan)       ? "Orphan"
-               : Contains(node.finalizers, kForeground) ? "Foreground"
-                                                        : "Background";
+      policy = HasFinalizer(node.finalizers, kOrphanFinalizer)       ? "Orphan"
+               : HasFinalizer(node.finalizers, kForegroundFinalizer) ? "Foreground"
+                                                                     : "Background";
     }
     DeleteNode(node, policy);
   }
@@ -308,7 +304,7 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
   void RemoveOwners(Node& node, const std::vector<std::string>& uids) {
     std::string list;
     for (const OwnerReference& owner : node.owners) {
-      if (!Contains(uids, owner.uid)) {
+      if (!HasFinalizer(uids, owner.uid)) {
         list += (list.empty() ? "" : ",") + api::json::EncodeAs(owner);
       }
     }
@@ -339,7 +335,7 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
       }
     }
     if (!any) {
-      RemoveFinalizer(node, kOrphan);
+      RemoveFinalizer(node, kOrphanFinalizer);
     }
   }
 
@@ -358,7 +354,7 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
       Enqueue(uid);
     }
     if (!blocked) {
-      RemoveFinalizer(node, kForeground);
+      RemoveFinalizer(node, kForegroundFinalizer);
     }
   }
 };

@@ -18,7 +18,7 @@ using api::Kind;
 using api::Object;
 
 // So that one busy watch does not starve the loop.
-constexpr std::size_t kEventsPerTurn = 256;
+constexpr std::size_t kEventsPerRead = 256;
 
 Result<Object> ToResult(const ApiResult<VersionPtr>& answer) {
   if (!answer.ok()) {
@@ -53,7 +53,7 @@ class LocalWatch : public std::enable_shared_from_this<LocalWatch> {
     if (cancelled_) {
       return;
     }
-    ApiResult<WatchCursor::Batch> batch = cursor_->Next(kEventsPerTurn);
+    ApiResult<WatchCursor::Batch> batch = cursor_->Next(kEventsPerRead);
     if (!batch.ok()) {
       Client::DoneCallback on_end = std::move(on_end_);
       Cancel();

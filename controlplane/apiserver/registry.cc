@@ -22,8 +22,6 @@ using nlohmann::json;
 
 // apiserver: maxNameGenerationCreateAttempts.
 constexpr int kMaxNameAttempts = 8;
-// A write without a precondition is tried again when another one comes in between.
-constexpr int kMaxWriteAttempts = 100;
 // apiserver, storage/names: 63 minus the random suffix.
 constexpr std::size_t kMaxGeneratedNameBase = 58;
 constexpr std::size_t kNameSuffix = 5;

@@ -154,6 +154,9 @@ class Registry {
                                      std::string_view bytes) const;
 
  private:
+  // A write without a precondition is tried again when another one comes in between.
+  static constexpr int kMaxWriteAttempts = 100;
+
   // A pure change of the stored object: what it shall become, or why not.
   using Change = std::function<ApiResult<api::Object>(const VersionPtr& current)>;
   struct ChangeOptions {

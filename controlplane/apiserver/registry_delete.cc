@@ -7,6 +7,7 @@
 #include "api/core/types.h"
 #include "api/meta/status.h"
 #include "controlplane/apiserver/event_view.h"
+#include "controlplane/apiserver/finalizers.h"
 #include "controlplane/apiserver/node_restriction.h"
 #include "controlplane/apiserver/registry.h"
 
@@ -15,14 +16,6 @@ namespace {
 
 namespace core = api::core;
 namespace meta = api::meta;
-
-constexpr int kMaxWriteAttempts = 100;
-constexpr std::string_view kOrphan = "orphan";
-constexpr std::string_view kForeground = "foregroundDeletion";
-
-bool Contains(const std::vector<std::string>& values, std::string_view value) {
-  return std::find(values.begin(), values.end(), value) != values.end();
-}
 
 // Source: registry/core/pod/strategy.go, CheckGracefulDelete.
 std::int64_t PodGracePeriod(const core::Pod& pod, const DeleteQuery& query) {
@@ -51,20 +44,20 @@ std::vector<std::string> FinalizersFor(const meta::ObjectMeta& metadata, const D
     orphan = *query.propagation_policy == "Orphan";
     foreground = *query.propagation_policy == "Foreground";
   } else {
-    orphan = Contains(metadata.finalizers, kOrphan);
-    foreground = !orphan && Contains(metadata.finalizers, kForeground);
+    orphan = HasFinalizer(metadata.finalizers, kOrphanFinalizer);
+    foreground = !orphan && HasFinalizer(metadata.finalizers, kForegroundFinalizer);
   }
   std::vector<std::string> finalizers;
   for (const std::string& finalizer : metadata.finalizers) {
-    if (finalizer != kOrphan && finalizer != kForeground) {
+    if (finalizer != kOrphanFinalizer && finalizer != kForegroundFinalizer) {
       finalizers.push_back(finalizer);
     }
   }
   if (orphan) {
-    finalizers.emplace_back(kOrphan);
+    finalizers.emplace_back(kOrphanFinalizer);
   }
   if (foreground) {
-    finalizers.emplace_back(kForeground);
+    finalizers.emplace_back(kForegroundFinalizer);
   }
   return finalizers;
 }

@@ -41,7 +41,6 @@ using ClaimRef = Informer<ResourceClaim>::Ref;
 
 constexpr char kName[] = "device-taint-eviction-controller";
 constexpr char kEventReason[] = "DeviceTaintManagerEviction";
-constexpr char kNoExecute[] = "NoExecute";
 constexpr char kCondition[] = "EvictionInProgress";
 constexpr Duration kRuleStatusPeriod = std::chrono::seconds(10);
 constexpr std::string_view kPodKey = "pod:";

@@ -13,8 +13,6 @@ using api::resource::DeviceTaint;
 using api::resource::DeviceTaintRule;
 using api::resource::DeviceToleration;
 
-constexpr char kNoExecute[] = "NoExecute";
-
 // When the taint evicts the user of the device; nothing if it is tolerated for ever.
 std::optional<api::meta::Time> TimeOf(const DeviceRequestAllocationResult& result,
                                       const DeviceTaint& taint) {

@@ -12,12 +12,16 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "api/meta/time.h"
 #include "api/resource/types.h"
 
 namespace assay::controlplane::eviction {
+
+// The one effect of a taint that evicts.
+inline constexpr std::string_view kNoExecute = "NoExecute";
 
 using RuleRef = std::shared_ptr<const api::resource::DeviceTaintRule>;
 using SliceRef = std::shared_ptr<const api::resource::ResourceSlice>;

@@ -22,7 +22,7 @@ constexpr Duration kCallTimeout = std::chrono::seconds(45);
 // second, comes by.
 constexpr Duration kMinRetry = std::chrono::milliseconds(500);
 constexpr Duration kMaxRetry = std::chrono::seconds(122);
-constexpr Duration kReconcilePeriod = std::chrono::seconds(1);
+constexpr Duration kRegistrationRetryPeriod = std::chrono::seconds(1);
 constexpr Duration kHealthRetry = std::chrono::seconds(5);
 constexpr Duration kMinWipeRetry = std::chrono::seconds(1);
 constexpr Duration kMaxWipeRetry = std::chrono::minutes(5);
@@ -213,7 +213,7 @@ Task<Status> DriverRegistry::RegisterUntilDone(std::string socket_path) {
     if (status.ok()) {
       co_return status;
     }
-    co_await Delay(client_.loop(), RoundUp(delay, kReconcilePeriod));
+    co_await Delay(client_.loop(), RoundUp(delay, kRegistrationRetryPeriod));
   }
 }
 

@@ -3,13 +3,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
 namespace assay::api::json::internal {
 namespace {
 
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 int HexDigit(char c) {
   if (IsDigit(c)) {

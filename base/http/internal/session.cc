@@ -12,7 +12,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 
-constexpr std::size_t kReadBytes = 8 * 1024;
+constexpr std::size_t kRequestReadBytes = 8 * 1024;
 // What a client may send ahead while its request is being answered.
 constexpr std::size_t kMaxPipelinedBytes = 64 * 1024;
 constexpr Duration kHandshakeTimeout = std::chrono::seconds(10);
@@ -249,7 +249,7 @@ Session::Session(std::shared_ptr<ServerCore> core, Strand strand, asio::ip::tcp:
     : core_(std::move(core)),
       strand_(std::move(strand)),
       timer_(strand_),
-      read_buffer_(kReadBytes) {
+      read_buffer_(kRequestReadBytes) {
   boost::system::error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto remote = socket.remote_endpoint(ignored);

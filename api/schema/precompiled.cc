@@ -1,1 +1,0 @@
-// The source of the library whose precompiled headers the others share.
