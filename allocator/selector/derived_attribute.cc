@@ -70,6 +70,7 @@ std::string_view GoTypeOf(const Value& value) {
       return cel::TypeName(value) == "kubernetes.Quantity" ? "*resource.Quantity"
              : IsVersion(value)                            ? "semver.Version"
                                                            : cel::GoTypeName(value);
+    case ValueKind::kMessage:
     case ValueKind::kType:
     case ValueKind::kOptional:
     case ValueKind::kError:
