@@ -233,6 +233,9 @@ std::shared_ptr<const SliceShape> ShapeTable::MakeShape(
     }
     for (const auto& [name, capacity] : api.capacity) {
       device.capacity.push_back({name, &capacity, ToAmount(capacity.value)});
+      device.has_plain_capacity = device.has_plain_capacity &&
+                                  !capacity.request_policy.has_value() &&
+                                  device.capacity.back().value >= 0;
     }
     device.own_attributes = std::move(own_names[i]);
     device.first_own = first_own;

@@ -49,7 +49,8 @@ struct Device {
   std::shared_ptr<const selector::Content> content;  // without own_attributes
   std::vector<Consumption> consumption;
   std::vector<Capacity> capacity;
-  bool shareable = false;  // allowMultipleAllocations
+  bool has_plain_capacity = true;  // each is what it is and not negative: no policies
+  bool shareable = false;          // allowMultipleAllocations
   // Names of the attributes whose values are the slice's, from its own[first_own] on.
   std::vector<std::string> own_attributes;
   std::uint32_t first_own = 0;

@@ -159,6 +159,10 @@ bool Violates(const Quantity& consumed, const std::optional<CapacityRequestPolic
 Result<bool> FitsCapacity(const inventory::Device& device, const inventory::DeviceUse* use,
                           const Allocating* allocating, const CapacityRequirements* wanted,
                           const Features& features) {
+  // The whole of each, of which nothing is used.
+  if (wanted == nullptr && use == nullptr && allocating == nullptr && device.has_plain_capacity) {
+    return true;
+  }
   if (wanted != nullptr) {
     for (const auto& [name, quantity] : wanted->requests) {
       if (!device.api->capacity.contains(name)) {
