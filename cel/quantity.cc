@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/ascii.h"
+
 namespace assay::cel {
 namespace {
 
@@ -19,7 +21,6 @@ constexpr std::int64_t kInt64Min = std::numeric_limits<std::int64_t>::min();
 constexpr std::string_view kWrongFormat =
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool FitsInt64(Unscaled value) { return value >= kInt64Min && value <= kInt64Max; }
 
 // value * 10^power, or false if it does not fit.

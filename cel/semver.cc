@@ -4,12 +4,12 @@
 #include <charconv>
 #include <vector>
 
+#include "base/ascii.h"
 #include "cel/library/text.h"
 
 namespace assay::cel {
 namespace {
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAlphanumeric(char c) {
   return IsDigit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -122,20 +123,20 @@ std::optional<SuffixMeaning> InterpretSuffix(std::string_view text) {
   if (text.size() < 2 || (text[0] != 'e' && text[0] != 'E')) {
     return std::nullopt;
   }
-  bool negative = text[1] == '-';
-  std::string_view digits = text.substr(negative || text[1] == '+' ? 2 : 1);
-  if (digits.empty() || !std::all_of(digits.begin(), digits.end(), IsDigit)) {
+  const std::string_view number = text.substr(text[1] == '+' ? 2 : 1);
+  std::int64_t parsed = 0;
+  auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), parsed);
+  if (error != std::errc() || end != number.data() + number.size()) {
     return std::nullopt;
   }
-  std::int32_t exponent = 0;
-  for (char digit : digits) {
-    exponent = std::min(exponent * 10 + (digit - '0'), Quantity::kMaxExponent + 1);
-  }
-  if (exponent > Quantity::kMaxExponent && !negative) {
+  // Upstream cuts the exponent to 32 bits without a look.
+  const auto exponent = static_cast<std::int32_t>(parsed);
+  if (exponent > Quantity::kMaxExponent) {
     return std::nullopt;
   }
   // The other way, everything that small is rounded up to a billionth in any case.
-  return SuffixMeaning{Quantity::Format::kDecimalExponent, negative ? -exponent : exponent};
+  return SuffixMeaning{Quantity::Format::kDecimalExponent,
+                       std::max(exponent, -Quantity::kMaxExponent - 1)};
 }
 
 std::optional<std::int64_t> ParseInt64(std::string_view digits) {

@@ -5,12 +5,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/ascii.h"
+
 namespace assay::cel::library {
 namespace {
 
 constexpr std::uint32_t kReplacement = 0xFFFD;
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<std::string> NotFinite(double value) {
   if (std::isnan(value)) {

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <limits>
 
+#include "base/ascii.h"
 #include "cel/library/text.h"
 
 namespace assay::cel::library {
@@ -16,8 +17,6 @@ namespace {
 constexpr std::int64_t kSecondsPerDay = 86400;
 
 __extension__ using Int128 = __int128;
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Days since 1970-01-01 (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
 std::int64_t DaysFromCivil(std::int64_t year, int month, int day) {
