@@ -469,6 +469,25 @@ Result<Node> ParseFile(const std::filesystem::path& path) {
   return Parse(text, path.string());
 }
 
+Node Overlay(const Node& base, const Node& over) {
+  if (!base.IsMapping() || !over.IsMapping()) {
+    return over;
+  }
+  Node merged = over;
+  merged.entries_.clear();
+  for (const auto& [key, value] : base.entries_) {
+    const Node* replacement = over.Find(key);
+    merged.entries_.emplace_back(key,
+                                 replacement == nullptr ? value : Overlay(value, *replacement));
+  }
+  for (const auto& [key, value] : over.entries_) {
+    if (base.Find(key) == nullptr) {
+      merged.entries_.emplace_back(key, value);
+    }
+  }
+  return merged;
+}
+
 Result<std::vector<Node>> ParseDocuments(std::string_view text, std::string_view file_name) {
   ASSAY_ASSIGN_OR_RETURN(std::vector<Node> documents, ParseEvents(text, file_name));
   std::erase_if(documents, [](const Node& document) { return document.IsNull(); });

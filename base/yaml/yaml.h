@@ -84,6 +84,7 @@ class Node {
 
  private:
   friend class TreeBuilder;
+  friend Node Overlay(const Node& base, const Node& over);
   Type type_ = Type::kNull;
   bool quoted_ = false;
   int line_ = 0;
@@ -100,6 +101,10 @@ Result<Node> Parse(std::string_view text, std::string_view file_name);
 Result<Node> ParseFile(const std::filesystem::path& path);
 // Every document of a stream ("---"); empty ones are left out.
 Result<std::vector<Node>> ParseDocuments(std::string_view text, std::string_view file_name);
+
+// `over` laid on `base`: mappings are merged key by key, anything else is `over`'s. Each value
+// keeps the file and line where it is written.
+Node Overlay(const Node& base, const Node& over);
 
 // JSON text of the same value, plain scalars typed as YAML 1.1 does for Kubernetes' manifests
 // (sigs.k8s.io/yaml): numbers, true/false/yes/no/on/off, null and ~.

@@ -22,6 +22,17 @@ TEST(YamlTest, KeepsTheLineAndPathOfEveryValue) {
   EXPECT_EQ(name.Error("no").message(), "p.yaml:4: list[1].name: no");
 }
 
+TEST(YamlTest, AnOverlayReplacesValuesAndKeepsLines) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Node base, Parse("a: 1\nm: {x: 1, y: [1, 2]}\n", "base.yaml"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Node over, Parse("m:\n  y: [3]\n  z: 4\n", "over.yaml"));
+  const Node merged = Overlay(base, over);
+  EXPECT_EQ(merged.Find("a")->scalar(), "1");
+  const Node& m = *merged.Find("m");
+  EXPECT_EQ(m.Find("x")->Error("no").message(), "base.yaml:2: m.x: no");
+  EXPECT_EQ(m.Find("y")->items().size(), 1u);
+  EXPECT_EQ(m.Find("z")->Error("no").message(), "over.yaml:3: m.z: no");
+}
+
 TEST(YamlTest, RefusesADuplicateKeyAtItsSecondLine) {
   EXPECT_THAT(Parse("a: 1\nb: 2\na: 3\n", "p.yaml"),
               StatusIs(StatusCode::kInvalidArgument, "p.yaml:3: the key \"a\" is given twice"));
