@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "fakegpu/layout/accounting.h"
 #include "fakegpu/layout/metrics.h"
 #include "fakegpu/layout/region.h"
 #include "fakegpu/layout/transaction.h"
@@ -249,19 +250,9 @@ Status Node::Replug(std::string_view gpu) const {
   });
 }
 
-Status Node::UnloadDriver() const {
-  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
-    transaction.node().driver_loaded = 0;
-    return OkStatus();
-  });
-}
+Status Node::UnloadDriver() const { return ChangeNode(state_path_, model::UnloadDriver); }
 
-Status Node::LoadDriver() const {
-  return ChangeNode(state_path_, [](layout::Transaction& transaction) {
-    transaction.node().driver_loaded = 1;
-    return OkStatus();
-  });
-}
+Status Node::LoadDriver() const { return ChangeNode(state_path_, model::LoadDriver); }
 
 Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
                           std::uint32_t utilization_percent) const {
@@ -308,8 +299,9 @@ Status Node::EndProcess(std::string_view gpu, std::uint32_t pid) const {
                       layout::GpuState& state = transaction.gpu(slot);
                       for (layout::Process& entry : state.processes) {
                         if (entry.type != layout::Process::kFree && entry.pid == pid) {
-                          layout::SettleTrail(state, NodeNow(transaction));
-                          state.processes.Remove(entry);
+                          const std::int64_t now = NodeNow(transaction);
+                          layout::SettleTrail(state, now);
+                          layout::EndProcess(state, entry, now);
                           return OkStatus();
                         }
                       }

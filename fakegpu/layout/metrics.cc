@@ -252,11 +252,32 @@ Readings Measure(const GpuState& gpu, std::int64_t node_ns) {
   return readings;
 }
 
-void SettleTrail(GpuState& gpu, std::int64_t node_ns) {
-  const double power_mw = PowerOf(gpu, LoadOf(gpu).sm).drawn_mw;
-  const double temperature_c = TemperatureAt(gpu, power_mw, node_ns);
-  const double energy_mj = EnergyAt(gpu, power_mw, node_ns);
-  gpu.trail = {node_ns, temperature_c, energy_mj};
+Trail TrailAt(const GpuState& gpu, std::int64_t node_ns) {
+  // Mean load and power, as for the energy of Measure().
+  const Load load = LoadOf(gpu);
+  const Power power = PowerOf(gpu, load.sm);
+  const double seconds = SecondsSince(gpu.trail, node_ns);
+  Trail trail = gpu.trail;
+  trail.since_ns = node_ns;
+  trail.temperature_c = TemperatureAt(gpu, power.drawn_mw, node_ns);
+  trail.energy_mj = EnergyAt(gpu, power.drawn_mw, node_ns);
+  trail.sm_seconds += load.sm / 100 * seconds;
+  trail.memory_seconds += load.memory / 100 * seconds;
+  trail.encoder_seconds += load.encoder / 100 * seconds;
+  trail.decoder_seconds += load.decoder / 100 * seconds;
+  // Heat throttles only where it is injected: a load alone stays below the slowdown threshold.
+  if (gpu.health.forced_temperature_c != 0 &&
+      gpu.health.forced_temperature_c >= gpu.limits.temperature_slowdown_c) {
+    trail.thermal_seconds += seconds;
+  }
+  if (gpu.health.power_brake != 0) {
+    trail.brake_seconds += seconds;
+  } else if (power.drawn_mw < power.wanted_mw) {
+    trail.power_capped_seconds += seconds;
+  }
+  return trail;
 }
+
+void SettleTrail(GpuState& gpu, std::int64_t node_ns) { gpu.trail = TrailAt(gpu, node_ns); }
 
 }  // namespace assay::fakegpu::layout

@@ -46,6 +46,9 @@ struct Readings {
 };
 Readings Measure(const GpuState& gpu, std::int64_t node_ns);
 
+// Temperature, energy and what else adds up, as of now.
+Trail TrailAt(const GpuState& gpu, std::int64_t node_ns);
+
 // Writes down temperature and energy as of now, before a change of what they depend on (processes,
 // limits, faults), so that they go on from there.
 void SettleTrail(GpuState& gpu, std::int64_t node_ns);

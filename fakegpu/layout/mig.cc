@@ -90,6 +90,48 @@ bool HasProcess(const GpuState& gpu, std::uint32_t gpu_instance, std::uint32_t c
   return false;
 }
 
+// Whether the media and optical-flow engines that `count` instances of the profile take are left.
+// The board has those of its largest profile.
+bool EnginesLeft(const GpuState& gpu, const MigProfile& profile, std::uint32_t count) {
+  std::uint32_t decoders = 0;
+  std::uint32_t jpeg_engines = 0;
+  std::uint32_t ofa_engines = 0;
+  for (const MigProfile& row : gpu.mig_profiles) {
+    if (row.valid != 0) {
+      decoders = decoders < row.decoders ? row.decoders : decoders;
+      jpeg_engines = jpeg_engines < row.jpeg_engines ? row.jpeg_engines : jpeg_engines;
+      ofa_engines = ofa_engines < row.ofa_engines ? row.ofa_engines : ofa_engines;
+    }
+  }
+  std::uint32_t taken_decoders = profile.decoders * count;
+  std::uint32_t taken_jpeg_engines = profile.jpeg_engines * count;
+  std::uint32_t taken_ofa_engines = profile.ofa_engines * count;
+  for (const GpuInstance& instance : gpu.gpu_instances) {
+    if (instance.used != 0) {
+      taken_decoders += ProfileOf(gpu, instance).decoders;
+      taken_jpeg_engines += ProfileOf(gpu, instance).jpeg_engines;
+      taken_ofa_engines += ProfileOf(gpu, instance).ofa_engines;
+    }
+  }
+  return taken_decoders <= decoders && taken_jpeg_engines <= jpeg_engines &&
+         taken_ofa_engines <= ofa_engines;
+}
+
+const char* AttributeText(const MigProfile& profile) {
+  switch (profile.attribute) {
+    case kMigMedia:
+      return "+me";
+    case kMigGraphics:
+      return "+gfx";
+    case kMigAllMedia:
+      return "+me.all";
+    case kMigNoMedia:
+      return "-me";
+    default:
+      return "";
+  }
+}
+
 // splitmix64's output function.
 std::uint64_t Mix(std::uint64_t value) {
   value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
@@ -135,11 +177,11 @@ void MigProfileName(const GpuState& gpu, const MigProfile& profile, char* text, 
       total == 0 ? 0 : (8 * profile.memory_mib * kMebibyte + total - 1) / total;
   const std::uint64_t gigabytes = (eighths * ((total + kGibibyte - 1) / kGibibyte) + 4) / 8;
   snprintf(text, size, "%ug.%llugb%s", profile.slices, static_cast<unsigned long long>(gigabytes),
-           profile.media_extensions != 0 ? "+me" : "");
+           AttributeText(profile));
 }
 
 bool FitsAt(const GpuState& gpu, const MigProfile& profile, std::uint32_t start) {
-  return Fits(Taken(gpu), profile, start);
+  return Fits(Taken(gpu), profile, start) && EnginesLeft(gpu, profile, 1);
 }
 
 std::uint32_t RemainingGpuInstances(const GpuState& gpu, const MigProfile& profile) {
@@ -148,7 +190,7 @@ std::uint32_t RemainingGpuInstances(const GpuState& gpu, const MigProfile& profi
   std::uint32_t taken = Taken(gpu);
   std::uint32_t count = 0;
   for (std::uint32_t start = 0; start < 8 && count < allowed; ++start) {
-    if (Fits(taken, profile, start)) {
+    if (Fits(taken, profile, start) && EnginesLeft(gpu, profile, count + 1)) {
       taken |= ((1U << profile.placement_size) - 1) << start;
       ++count;
     }
@@ -198,6 +240,19 @@ MigError DestroyGpuInstance(GpuState& gpu, std::uint32_t place) {
   }
   instance.used = 0;
   return MigError::kNone;
+}
+
+std::uint32_t ComputeMultiprocessors(const GpuState& gpu, const GpuInstance& instance,
+                                     std::uint32_t slices) {
+  const MigProfile& profile = ProfileOf(gpu, instance);
+  if (slices >= profile.slices) {
+    return profile.multiprocessors;
+  }
+  // A part has whole slices of the board; what a GPU instance has beyond them only its full compute
+  // instance gets.
+  const MigProfile* smallest = FindMigProfileByIndex(gpu, 0);
+  return smallest != nullptr ? smallest->multiprocessors * slices
+                             : profile.multiprocessors * slices / profile.slices;
 }
 
 bool ComputeProfileOf(std::uint32_t gpu_instance_slices, std::uint32_t profile,

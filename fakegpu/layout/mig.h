@@ -2,9 +2,9 @@
 // them.
 //
 // A GPU instance takes a run of memory slices, at one of its profile's placements; a compute
-// instance takes a run of its GPU instance's compute slices. An id is the place in a binary tree
-// over the slices, as the driver numbers them: 0 is the whole GPU, 1 and 2 its halves, 7 to 14 the
-// eighths.
+// instance takes a run of its GPU instance's compute slices. Media engines are the board's, too,
+// and an instance takes its share of them. An id is the place in a binary tree over the slices, as
+// the driver numbers them: 0 is the whole GPU, 1 and 2 its halves, 7 to 14 the eighths.
 //
 // Freestanding. Thread-safe: functions of their arguments; changes are made in a Transaction.
 #ifndef ASSAY_FAKEGPU_LAYOUT_MIG_H_
@@ -29,7 +29,7 @@ enum class MigError {
 const MigProfile* FindMigProfileByIndex(const GpuState& gpu, std::uint32_t index);
 const MigProfile* FindMigProfileById(const GpuState& gpu, std::uint32_t id);
 
-// "1g.10gb", "1g.10gb+me": slices, and the memory's eighths of the GPU in gigabytes.
+// "1g.10gb", "1g.10gb+me", "1g.24gb-me": slices, and the memory's eighths of the GPU in gigabytes.
 void MigProfileName(const GpuState& gpu, const MigProfile& profile, char* text, std::size_t size);
 
 // Whether the profile can start at memory slice `start` now.
@@ -52,6 +52,9 @@ struct ComputeProfile {
 };
 bool ComputeProfileOf(std::uint32_t gpu_instance_slices, std::uint32_t profile,
                       ComputeProfile* result);
+// The multiprocessors of a compute instance of so many slices.
+std::uint32_t ComputeMultiprocessors(const GpuState& gpu, const GpuInstance& instance,
+                                     std::uint32_t slices);
 bool ComputeFitsAt(const GpuState& gpu, const GpuInstance& instance, const ComputeProfile& profile,
                    std::uint32_t start);
 std::uint32_t RemainingComputeInstances(const GpuState& gpu, const GpuInstance& instance,

@@ -23,6 +23,8 @@ inline constexpr std::uint32_t kMaxComputeInstances = 8;  // On one GPU instance
 inline constexpr std::uint32_t kMaxMemoryClocks = 4;
 inline constexpr std::uint32_t kMaxCpuRanges = 4;
 inline constexpr std::uint32_t kMaxReturnFaults = 32;
+inline constexpr std::uint32_t kMaxAccounting = 64;       // Of one GPU, the latest.
+inline constexpr std::uint32_t kMaxRetiredPages = 64;     // Of one GPU and cause.
 inline constexpr std::uint32_t kNoInstance = 0xffffffff;  // "not of a MIG instance", as in NVML.
 inline constexpr std::uint32_t kAnyGpu = 0xffffffff;
 
@@ -92,6 +94,15 @@ struct ProcessList {
   }
 };
 
+// What a MIG profile has that the plain one of its size has not.
+enum MigAttribute : std::uint32_t {
+  kMigPlain = 0,
+  kMigMedia = 1,     // "+me": a share of the media engines.
+  kMigGraphics = 2,  // "+gfx"
+  kMigAllMedia = 3,  // "+me.all"
+  kMigNoMedia = 4,   // "-me"
+};
+
 // A row of a board's MIG table (reference: `nvidia-smi mig -lgip`).
 struct MigProfile {
   std::uint32_t valid;
@@ -105,7 +116,7 @@ struct MigProfile {
   std::uint32_t encoders;
   std::uint32_t jpeg_engines;
   std::uint32_t ofa_engines;
-  std::uint32_t media_extensions;
+  std::uint32_t attribute;  // A MigAttribute.
   std::uint64_t memory_mib;
   std::uint32_t placement_size;  // In memory slices.
   std::uint32_t placements;      // Bit i: may start at memory slice i.
@@ -143,6 +154,17 @@ struct CpuRange {
   std::uint32_t count;
 };
 
+// Where a GPU of a rack stands (nvmlPlatformInfo_t).
+struct Platform {
+  std::uint32_t known;
+  std::uint8_t chassis_serial[16];
+  std::uint8_t ib_guid[16];
+  std::uint32_t slot;
+  std::uint32_t tray;
+  std::uint32_t host;
+  std::uint32_t switched;  // Its peers are reached through switches, not directly.
+};
+
 struct Identity {
   char name[96];
   char uuid[48];
@@ -175,6 +197,11 @@ struct Identity {
   std::uint32_t max_pcie_generation;
   std::uint32_t max_pcie_width;
   std::uint32_t fans;
+  std::uint32_t retires_pages;  // Turing and before: pages are retired, not rows remapped.
+  std::uint32_t c2c_links;      // To the CPU, beside PCIe.
+  std::uint32_t c2c_mbps;       // Of one of them.
+  std::uint32_t encoders;       // NVENC engines.
+  Platform platform;
   std::uint64_t memory_total_bytes;     // What NVML reports as total.
   std::uint64_t memory_reserved_bytes;  // Of it, for driver and firmware.
   std::uint64_t bar1_total_bytes;
@@ -222,6 +249,19 @@ struct Settings {
   std::uint32_t timeslice;
   std::uint32_t drain;
   std::uint32_t api_restriction[2];
+  std::uint32_t nvlink_bandwidth_mode;  // NVML_GPU_NVLINK_BW_MODE_*.
+  char hostname[64];                    // As an administrator named the GPU's machine.
+};
+
+// Pages of device memory that are no longer used, for one cause.
+struct RetiredPages {
+  struct Page {
+    std::uint64_t address;
+    std::int64_t retired_ns;  // On the node's clock.
+  };
+  std::uint32_t count;
+  std::uint32_t reserved;
+  Page pages[kMaxRetiredPages];
 };
 
 struct Health {
@@ -238,6 +278,7 @@ struct Health {
   std::uint64_t pcie_replays;
   EccCounts ecc_volatile;
   EccCounts ecc_aggregate;
+  RetiredPages retired[2];  // By nvmlPageRetirementCause_t.
 };
 
 struct Fabric {
@@ -248,11 +289,36 @@ struct Fabric {
   std::uint32_t health_mask;
 };
 
-// From where temperature and energy go on: settled once, at `since_ns` of the node's clock.
+// From where temperature and what adds up over time go on: settled once, at `since_ns` of the
+// node's clock.
 struct Trail {
   std::int64_t since_ns;
   double temperature_c;
   double energy_mj;
+  // Seconds at full load, and
+  double sm_seconds;
+  double memory_seconds;
+  double encoder_seconds;
+  double decoder_seconds;
+  // seconds throttled: by the power limit, by heat, by the power brake.
+  double power_capped_seconds;
+  double thermal_seconds;
+  double brake_seconds;
+};
+
+// What a process used, kept beyond its end while accounting is on (nvmlAccountingStats_t).
+struct AccountingRecord {
+  std::uint32_t pid;
+  std::uint32_t sm_percent;
+  std::uint32_t memory_percent;
+  std::uint32_t reserved;
+  std::uint64_t memory_bytes;
+  std::int64_t start_ns;
+  std::int64_t end_ns;
+};
+struct Accounting {
+  std::uint64_t count;  // Ever; the ring holds the last kMaxAccounting.
+  AccountingRecord ended[kMaxAccounting];
 };
 
 struct GpuState {
@@ -271,6 +337,7 @@ struct GpuState {
   MigProfile mig_profiles[kMaxMigProfiles];
   GpuInstance gpu_instances[kMaxGpuInstances];
   ProcessList processes;
+  Accounting accounting;
 };
 
 // A function that answers a code instead of its result (model::ReturnFault).
@@ -282,7 +349,7 @@ struct ReturnFault {
 
 struct NodeClock {
   std::uint32_t held;
-  std::uint32_t reserved;
+  std::uint32_t epoch_s;      // The node's time 0, in seconds since 1970: for timestamps.
   std::int64_t node_ns;       // The node's time at
   std::int64_t monotonic_ns;  // this time of CLOCK_MONOTONIC, and since then
   double rate;                // it goes so many times as fast, unless held.
@@ -317,6 +384,20 @@ struct Event {
 };
 
 inline constexpr std::uint32_t kEventRing = 4096;
+
+// In Event::type: the event is of the system (nvmlSystemEventType*), not of a GPU's event sets.
+inline constexpr std::uint64_t kSystemEvent = std::uint64_t{1} << 63;
+
+// The driver lets go of a GPU, or takes hold of it.
+constexpr Event BindingEvent(std::uint32_t slot, bool bound) {
+  return {.number = 0,
+          .type = kSystemEvent | (bound ? 2U : 1U),
+          .data = 0,
+          .gpu = slot,
+          .gpu_instance = kNoInstance,
+          .compute_instance = kNoInstance,
+          .reserved = 0};
+}
 
 // FNV-1a, 64 bits: how function names stand in the state.
 constexpr std::uint64_t HashName(const char* name) {

@@ -4,7 +4,9 @@
 #include <array>
 #include <iterator>
 
+#include "fakegpu/layout/accounting.h"
 #include "fakegpu/layout/metrics.h"
+#include "fakegpu/layout/reset.h"
 
 namespace assay::fakegpu::model {
 namespace {
@@ -23,7 +25,10 @@ constexpr std::uint32_t kDrainAndReset = 4;
 constexpr int kCorrected = 0;
 constexpr int kUncorrected = 1;
 constexpr int kDram = 2;
-constexpr int kCrcErrors = 2;  // NVML_NVLINK_ERROR_DL_CRC_FLIT
+constexpr int kDoubleBitCause = 1;  // NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR
+constexpr int kCrcErrors = 2;       // NVML_NVLINK_ERROR_DL_CRC_FLIT
+
+constexpr std::uint32_t kHopper = 9;  // NVML_DEVICE_ARCH_HOPPER
 
 constexpr std::uint32_t kFallenOffTheBus = 79;
 constexpr std::uint32_t kNvLinkError = 74;
@@ -71,6 +76,9 @@ class Applier {
       AddEvent(kDoubleBitEcc, 0);
     }
     health.remap_pending |= effect->remap_pending ? 1 : 0;
+    if (effect->remap_pending) {
+      RetirePage();
+    }
     health.remap_failed |= effect->remap_failed ? 1 : 0;
     if (effect->lost) {
       health.lost = 1;
@@ -87,6 +95,9 @@ class Applier {
     gpu_.health.ecc_volatile.by_location[type][kDram] += fault.count;
     gpu_.health.ecc_aggregate.by_location[type][kDram] += fault.count;
     AddEvent(uncorrected ? kDoubleBitEcc : kSingleBitEcc, fault.count);
+    if (uncorrected) {
+      RetirePage();
+    }
     return OkStatus();
   }
 
@@ -144,6 +155,22 @@ class Applier {
                            .compute_instance = where.compute_instance.value_or(layout::kNoInstance),
                            .reserved = 0});
   }
+  // On boards that retire pages, an uncorrectable error takes one out of use, from the next reset
+  // on.
+  void RetirePage() {
+    layout::RetiredPages& retired = gpu_.health.retired[kDoubleBitCause];
+    if (gpu_.identity.retires_pages == 0 || retired.count >= layout::kMaxRetiredPages) {
+      return;
+    }
+    constexpr std::uint64_t kPage = 65536;
+    const std::uint64_t pages =
+        std::max<std::uint64_t>(1, gpu_.identity.memory_total_bytes / kPage);
+    retired.pages[retired.count] = {
+        .address = (gpu_.noise_seed + retired.count * 0x9e3779b97f4a7c15) % pages * kPage,
+        .retired_ns = gpu_.trail.since_ns};  // Settled just now.
+    ++retired.count;
+    gpu_.health.remap_pending = 1;
+  }
   void AddXid(const XidFault& fault) {
     gpu_.health.last_xid = fault.xid;
     AddEvent(kXidCritical, fault.xid, fault);
@@ -171,18 +198,12 @@ Status ApplyFault(layout::Transaction& transaction, std::uint32_t slot, const Fa
 void HealGpu(layout::Transaction& transaction, std::uint32_t slot) {
   layout::GpuState& gpu = transaction.gpu(slot);
   layout::SettleTrail(gpu, Now(transaction));
+  layout::ResetGpu(gpu);
   layout::Health& health = gpu.health;
   health.lost = 0;
-  health.last_xid = 0;
-  health.recovery_action = 0;
   health.forced_temperature_c = 0;
   health.power_brake = 0;
-  health.remapped_uncorrected += health.remap_pending;  // The reset puts it into force.
-  health.remap_pending = 0;
   health.remap_failed = 0;
-  health.ecc_volatile = {};
-  gpu.settings.ecc_current = gpu.settings.ecc_pending;
-  gpu.settings.mig_current = gpu.settings.mig_pending;
   for (layout::Link& link : gpu.links) {
     link.up = link.present != 0 && link.remote != layout::Link::kNone ? 1 : 0;
   }
@@ -211,6 +232,7 @@ Status UnplugGpu(layout::Transaction& transaction, std::uint32_t slot) {
                         .gpu_instance = layout::kNoInstance,
                         .compute_instance = layout::kNoInstance,
                         .reserved = 0});
+  transaction.AddEvent(layout::BindingEvent(slot, false));
   return OkStatus();
 }
 
@@ -219,6 +241,51 @@ Status ReplugGpu(layout::Transaction& transaction, std::uint32_t slot) {
     return FailedPreconditionError("it is plugged in already");
   }
   transaction.gpu(slot).health.plugged = 1;
+  transaction.AddEvent(layout::BindingEvent(slot, true));
+  return OkStatus();
+}
+
+Status UnloadDriver(layout::Transaction& transaction) {
+  if (transaction.node().driver_loaded == 0) {
+    return FailedPreconditionError("the driver is unloaded already");
+  }
+  transaction.node().driver_loaded = 0;
+  for (std::uint32_t slot = 0; slot < transaction.gpu_count(); ++slot) {
+    if (transaction.look(slot).health.plugged == 0) {
+      continue;
+    }
+    layout::GpuState& gpu = transaction.gpu(slot);
+    const std::int64_t now = Now(transaction);
+    layout::SettleTrail(gpu, now);
+    for (layout::Process& process : gpu.processes) {
+      if (process.type != layout::Process::kFree) {
+        layout::EndProcess(gpu, process, now);
+      }
+    }
+    std::fill(std::begin(gpu.gpu_instances), std::end(gpu.gpu_instances), layout::GpuInstance{});
+    gpu.health.ecc_volatile = {};
+    transaction.AddEvent(layout::BindingEvent(slot, false));
+  }
+  return OkStatus();
+}
+
+Status LoadDriver(layout::Transaction& transaction) {
+  if (transaction.node().driver_loaded != 0) {
+    return FailedPreconditionError("the driver is loaded already");
+  }
+  transaction.node().driver_loaded = 1;
+  for (std::uint32_t slot = 0; slot < transaction.gpu_count(); ++slot) {
+    if (transaction.look(slot).health.plugged == 0) {
+      continue;
+    }
+    layout::GpuState& gpu = transaction.gpu(slot);
+    if (gpu.identity.architecture >= kHopper) {
+      gpu.settings.mig_pending = 0;
+    }
+    gpu.settings.mig_current = gpu.settings.mig_pending;
+    gpu.settings.ecc_current = gpu.settings.ecc_pending;
+    transaction.AddEvent(layout::BindingEvent(slot, true));
+  }
   return OkStatus();
 }
 

@@ -26,6 +26,11 @@ void HealGpu(layout::Transaction& transaction, std::uint32_t slot);
 Status UnplugGpu(layout::Transaction& transaction, std::uint32_t slot);
 Status ReplugGpu(layout::Transaction& transaction, std::uint32_t slot);
 
+// The driver goes, and with it processes and MIG instances; and comes again, with what was pending.
+// MIG mode is in the board's InfoROM up to Ampere; since Hopper it is off again.
+Status UnloadDriver(layout::Transaction& transaction);
+Status LoadDriver(layout::Transaction& transaction);
+
 // What is wrong with a GPU, as fakegpuctl shows it: "lost", "xid 79", "nvlink 3 down"...
 std::vector<std::string> DescribeFaults(const layout::NodeState& node, const layout::GpuState& gpu,
                                         std::uint32_t slot);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <set>
 #include <tuple>
 
@@ -28,13 +29,23 @@ std::string PciText(const layout::PciAddress& pci) {
   return text;
 }
 
-// Links go to the switches in turn: each board has as many to one as to another.
+// Links go to the bridge's other end, or to the switches in turn: each board has as many to one as
+// to another.
 void ConnectLinks(const NodeSpec& spec, const PlacedGpu& placed, std::uint32_t slot,
                   layout::GpuState& gpu) {
   const std::uint32_t count = std::min(placed.nvlinks, layout::kMaxLinks);
   for (std::uint32_t i = 0; i < count; ++i) {
     layout::Link& link = gpu.links[i];
     link.present = 1;
+    if (placed.bridged_to.has_value()) {
+      const PlacedGpu& other = spec.gpus[*placed.bridged_to];
+      link.up = 1;
+      link.remote = layout::Link::kGpu;
+      link.remote_pci = other.pci;
+      link.remote_device_id = other.board.identity.pci_device_id >> 16;
+      link.remote_link = i;
+      continue;
+    }
     if (spec.nvswitches.empty()) {
       continue;
     }
@@ -68,13 +79,20 @@ Result<layout::GpuState> BuildGpu(const NodeSpec& spec, const PlacedGpu& placed,
   identity.minor = placed.minor.value_or(slot);
   identity.module_id = placed.module_id;
   // As the driver makes it up for boards with one GPU.
-  identity.board_id = placed.pci.bus << 8 | placed.pci.device;
+  identity.board_id = placed.pci.domain << 16 | placed.pci.bus << 8 | placed.pci.device;
   gpu.noise_seed = random.Next();
+  if (identity.platform.known != 0) {
+    for (std::uint8_t& byte : identity.platform.ib_guid) {
+      byte = static_cast<std::uint8_t>(random.Next());
+    }
+  }
   gpu.health.plugged = 1;
   gpu.trail = {0, static_cast<double>(gpu.limits.temperature_idle_c), 0};
   ConnectLinks(spec, placed, slot, gpu);
   if (gpu.nvlink_version >= kFirstFabricNvLink && !spec.nvswitches.empty()) {
     gpu.fabric.state = kFabricCompleted;
+    std::copy(spec.fabric_cluster.begin(), spec.fabric_cluster.end(), gpu.fabric.cluster_uuid);
+    gpu.fabric.clique = spec.fabric_clique;
   }
   return gpu;
 }
@@ -106,8 +124,11 @@ Result<NodeImage> BuildNode(const NodeSpec& spec) {
   node.cuda_version = spec.cuda_version;
   node.driver_loaded = 1;
   node.gpu_count = static_cast<std::uint32_t>(spec.gpus.size());
-  node.clock = {
-      .held = 0, .reserved = 0, .node_ns = 0, .monotonic_ns = layout::CoarseMonotonic(), .rate = 1};
+  node.clock = {.held = 0,
+                .epoch_s = static_cast<std::uint32_t>(std::time(nullptr)),
+                .node_ns = 0,
+                .monotonic_ns = layout::CoarseMonotonic(),
+                .rate = 1};
   node.seed = spec.seed;
 
   std::vector<const PlacedGpu*> ordered;

@@ -7,6 +7,8 @@
 #ifndef ASSAY_FAKEGPU_MODEL_NODE_BUILDER_H_
 #define ASSAY_FAKEGPU_MODEL_NODE_BUILDER_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +30,8 @@ struct PlacedGpu {
   std::uint32_t module_id = 0;
   std::optional<std::uint32_t> minor;  // The place in PCI order unless said.
   std::uint32_t nvlinks = 0;           // How many the board has.
+  // By an NVLink bridge, to another of the node's GPUs: its place in NodeSpec::gpus.
+  std::optional<std::size_t> bridged_to;
 };
 
 struct NodeSpec {
@@ -40,6 +44,9 @@ struct NodeSpec {
   // Where every board's links go, in turn; none: links stay unconnected.
   std::vector<layout::PciAddress> nvswitches;
   std::uint32_t nvswitch_device_id = 0;
+  // The NVLink domain that the switches make with those of other nodes, where there is one.
+  std::array<std::uint8_t, 16> fabric_cluster{};
+  std::uint32_t fabric_clique = 0;
 };
 
 struct NodeImage {

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,6 +84,71 @@ void CallEverything(nvmlDevice_t device, unsigned int version) {
 #undef NVML_FUNCTION
 }
 
+// A random argument of type T: NULL, wrong, or right. Sizes and counts are at most those of the
+// buffers beside them, as the interface asks; all else is anything.
+constexpr std::size_t kElements = 512;
+
+template <typename T>
+class RandomArgument {
+ public:
+  RandomArgument(Random& random, nvmlDevice_t) {
+    constexpr std::uint64_t kInteresting[] = {0, 1, 2, 3, 7, 9, 15, 17, 36, 64, 255, kElements};
+    value_ = static_cast<T>(kInteresting[random.Below(std::size(kInteresting))]);
+  }
+  T get() { return value_; }
+
+ private:
+  T value_;
+};
+
+template <typename T>
+class RandomArgument<T*> {
+ public:
+  RandomArgument(Random& random, nvmlDevice_t device) {
+    using Object = std::remove_const_t<T>;
+    if (random.Below(8) == 0) {
+      return;  // NULL.
+    }
+    if constexpr (!Complete<T>) {
+      // A handle: the right one, or any number.
+      const auto any = reinterpret_cast<T*>(random.Next());
+      pointer_ = std::is_same_v<T*, nvmlDevice_t> && random.Below(4) != 0
+                     ? reinterpret_cast<T*>(device)
+                     : any;
+    } else {
+      constexpr std::size_t kCount = sizeof(Object) <= 64 ? kElements : 1;
+      auto* objects = new Object[kCount]{};
+      objects_ = std::shared_ptr<Object[]>(objects);
+      if constexpr (requires { objects->version = 0U; }) {
+        const std::uint64_t version = random.Below(5);
+        objects->version = static_cast<decltype(objects->version)>(
+            version == 4 ? random.Next() : sizeof(Object) | version << 24);
+      } else if constexpr (std::is_same_v<Object, unsigned int>) {
+        *objects = static_cast<unsigned int>(random.Below(2));
+      }
+      pointer_ = objects;
+    }
+  }
+  T* get() { return pointer_; }
+
+ private:
+  T* pointer_ = nullptr;
+  std::shared_ptr<void> objects_;
+};
+
+template <typename R, typename... T>
+void CallAtRandom(R (*function)(T...), [[maybe_unused]] Random& random,
+                  [[maybe_unused]] nvmlDevice_t device) {
+  std::tuple<RandomArgument<T>...> arguments{RandomArgument<T>(random, device)...};
+  std::apply([&](auto&... argument) { (void)function(argument.get()...); }, arguments);
+}
+
+// What would end the library or wait, or follows pointers that the caller wrote into a struct.
+bool IsLeftOut(std::string_view name) {
+  return name == "nvmlShutdown" || name.substr(0, 8) == "nvmlInit" ||
+         name.substr(0, 16) == "nvmlEventSetWait" || name == "nvmlDeviceGetGspFirmwareVersion";
+}
+
 class BoundsTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -111,6 +178,55 @@ TEST_F(BoundsTest, NoFunctionWritesBeyondItsArguments) {
     CallEverything(device, version);
   }
   EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+}
+
+// Calls with arguments of any kind, in any order, on whole boards and on divided ones: none
+// crashes, none writes beyond its buffers, and the library answers afterwards.
+TEST_F(BoundsTest, RandomArgumentsCrashNothing) {
+  constexpr int kRounds = 20;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(seed);
+    ASSERT_EQ(nvmlInit_v2(), NVML_SUCCESS);
+    nvmlDevice_t device = nullptr;
+    ASSERT_EQ(nvmlDeviceGetHandleByIndex_v2(static_cast<unsigned int>(seed), &device),
+              NVML_SUCCESS);
+    for (int round = 0; round < kRounds; ++round) {
+#define NVML_FUNCTION(result, name, parameters) \
+  if (!IsLeftOut(#name)) {                      \
+    CallAtRandom(&name, random, device);        \
+  }
+#include "fakegpu/abi/functions.def"
+#undef NVML_FUNCTION
+    }
+    unsigned int count = 0;
+    EXPECT_EQ(nvmlDeviceGetCount_v2(&count), NVML_SUCCESS);
+    EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+  }
+}
+
+// A file that is no state, or of another making, is refused with its own code.
+TEST_F(BoundsTest, AForeignStateIsRefused) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string good, ReadFile(state()));
+  const auto init_with = [this](const std::string& bytes) {
+    EXPECT_THAT(WriteFileAtomically(state(), bytes), assay::testing::IsOk());
+    const nvmlReturn_t result = nvmlInit_v2();
+    if (result == NVML_SUCCESS) {
+      EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+    }
+    return result;
+  };
+  EXPECT_EQ(init_with(good), NVML_SUCCESS);
+  EXPECT_EQ(init_with(""), NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+  EXPECT_EQ(init_with("not a state"), NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+  EXPECT_EQ(init_with(good.substr(0, layout::kHeaderSize)), NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+  EXPECT_EQ(init_with(good.substr(0, good.size() - 1)), NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+  // Every word of the header that says what the file is.
+  for (std::size_t at = 0; at < offsetof(layout::Header, reserved); ++at) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
+    EXPECT_EQ(init_with(bytes), NVML_ERROR_LIB_RM_VERSION_MISMATCH) << "byte " << at;
+  }
 }
 
 // Whatever stands behind the header, a damaged file gives wrong numbers and no crash.

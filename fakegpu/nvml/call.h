@@ -42,6 +42,11 @@ struct Gpu {
   const layout::ComputeInstance* compute_instance = nullptr;
 
   std::int64_t Now() const { return layout::NodeTime(node.clock, layout::CoarseMonotonic()); }
+  // A time of the node as NVML's timestamps have it: microseconds since 1970.
+  unsigned long long StampUs(std::int64_t node_ns) const {
+    return static_cast<unsigned long long>(std::uint64_t{node.clock.epoch_s} * 1'000'000 +
+                                           static_cast<std::uint64_t>(node_ns / 1000));
+  }
   layout::Readings Measure() const { return layout::Measure(state, Now()); }
 };
 

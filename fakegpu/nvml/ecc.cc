@@ -24,6 +24,14 @@ nvmlReturn_t ReadEcc(const DeviceCall& call, Body&& body) {
   });
 }
 
+// A read that needs the row remapper: older boards retire pages instead.
+template <typename Body>
+nvmlReturn_t ReadRemapper(const DeviceCall& call, Body&& body) {
+  return ReadDevice(call, [&](const Gpu& gpu) {
+    return gpu.state.identity.retires_pages != 0 ? NVML_ERROR_NOT_SUPPORTED : body(gpu);
+  });
+}
+
 // What the row remapper has left, out of 640 banks of an HBM board.
 constexpr unsigned int kBanks = 640;
 
@@ -144,7 +152,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned
                                                    unsigned int* uncRows, unsigned int* isPending,
                                                    unsigned int* failureOccurred) {
   const bool ok = NotNull(corrRows, uncRows, isPending, failureOccurred);
-  return ReadDevice(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
+  return ReadRemapper(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
     const layout::Health& health = gpu.state.health;
     *corrRows = health.remapped_corrected;
     *uncRows = health.remapped_uncorrected;
@@ -156,7 +164,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetRemappedRows(nvmlDevice_t device, unsigned
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetRemappedRows_v2(nvmlDevice_t device,
                                                       nvmlRemappedRowsInfo_v2_t* info) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(info)}, [&](const Gpu& gpu) {
+  return ReadRemapper(DeviceCall{__func__, device, NotNull(info)}, [&](const Gpu& gpu) {
     const layout::Health& health = gpu.state.health;
     *info = {.corrActiveRemaps = health.remapped_corrected,
              .corrInactiveRemaps = 0,
@@ -170,7 +178,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetRemappedRows_v2(nvmlDevice_t device,
 
 NVML_EXPORT nvmlReturn_t
 nvmlDeviceGetRowRemapperHistogram(nvmlDevice_t device, nvmlRowRemapperHistogramValues_t* values) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(values)}, [&](const Gpu& gpu) {
+  return ReadRemapper(DeviceCall{__func__, device, NotNull(values)}, [&](const Gpu& gpu) {
     const layout::Health& health = gpu.state.health;
     // Each remapped row is of a bank of its own, which has most of its spares left; a failure
     // is a bank with none.

@@ -15,6 +15,7 @@ struct nvmlEventSet_st {
   // For each GPU, which events, and after which event it was registered.
   std::uint32_t gpus;
   std::uint64_t read_up_to;
+  std::uint64_t system_types;  // Of a set for the system's events, which has no registrations.
   struct Registration {
     std::uint64_t types;
     std::uint64_t after;
@@ -77,6 +78,12 @@ bool TakeEvent(const layout::Region& region, nvmlEventSet_t set, layout::Event* 
     if (!region.ReadEvent(number, event) || event->gpu >= set->gpus) {
       continue;
     }
+    if (set->registrations == nullptr || (event->type & layout::kSystemEvent) != 0) {
+      if ((event->type & layout::kSystemEvent) != 0 && (event->type & set->system_types) != 0) {
+        return true;
+      }
+      continue;
+    }
     const auto& registration = set->registrations[event->gpu];
     if ((registration.types & event->type) != 0 && number > registration.after) {
       return true;
@@ -84,6 +91,48 @@ bool TakeEvent(const layout::Region& region, nvmlEventSet_t set, layout::Event* 
   }
   return false;
 }
+
+// Makes a set for GPUs' events, or for the system's, and adds it to those that live.
+nvmlReturn_t CreateSet(bool of_system, nvmlEventSet_t* set) {
+  const layout::Region* region = Library::Get().region();
+  auto* created = static_cast<nvmlEventSet_st*>(calloc(1, sizeof(nvmlEventSet_st)));
+  if (region == nullptr || created == nullptr) {
+    free(created);
+    return region == nullptr ? NVML_ERROR_UNINITIALIZED : NVML_ERROR_MEMORY;
+  }
+  created->gpus = region->gpu_capacity();
+  if (!of_system) {
+    created->registrations = static_cast<nvmlEventSet_st::Registration*>(
+        calloc(created->gpus + 1, sizeof(*created->registrations)));
+    if (created->registrations == nullptr) {
+      free(created);
+      return NVML_ERROR_MEMORY;
+    }
+  }
+  created->users = 1;
+  created->read_up_to = EventCount(*region);
+  const SetsLock lock;
+  created->next = sets;
+  sets = created;
+  *set = created;
+  return NVML_SUCCESS;
+}
+
+// Takes it away; a wait in flight frees it.
+nvmlReturn_t FreeSet(nvmlEventSet_t set, bool of_system) {
+  const SetsLock lock;
+  for (nvmlEventSet_st** link = &sets; *link != nullptr; link = &(*link)->next) {
+    if (*link == set && (set->registrations == nullptr) == of_system) {
+      *link = set->next;
+      LetGo(set);
+      return NVML_SUCCESS;
+    }
+  }
+  return NVML_ERROR_INVALID_ARGUMENT;
+}
+
+// NVML gives the two kinds of sets types of their own.
+nvmlEventSet_t SetOf(nvmlSystemEventSet_t set) { return reinterpret_cast<nvmlEventSet_t>(set); }
 
 void FillEvent(const layout::Event& event, nvmlEventData_t* data) {
   *data = {.device = ToPointer<nvmlDevice_t>({.kind = HandleKind::kDevice, .slot = event.gpu}),
@@ -112,6 +161,23 @@ nvmlReturn_t WaitInSet(const layout::Region& region, nvmlEventSet_t set, unsigne
   }
 }
 
+// Runs body(region) while the set is kept alive; refuses what is no set of the kind.
+template <typename Body>
+nvmlReturn_t UseSet(nvmlEventSet_t set, bool of_system, Body&& body) {
+  {
+    const SetsLock lock;
+    if (!IsSet(set) || (set->registrations == nullptr) != of_system) {
+      return NVML_ERROR_INVALID_ARGUMENT;
+    }
+    ++set->users;
+  }
+  const layout::Region* region = Library::Get().region();
+  const nvmlReturn_t result = region == nullptr ? NVML_ERROR_UNINITIALIZED : body(*region);
+  const SetsLock lock;
+  LetGo(set);
+  return result;
+}
+
 nvmlReturn_t Wait(const char* function, nvmlEventSet_t set, nvmlEventData_t* data,
                   unsigned int timeout_ms) {
   const nvmlReturn_t ready =
@@ -119,23 +185,46 @@ nvmlReturn_t Wait(const char* function, nvmlEventSet_t set, nvmlEventData_t* dat
   if (ready != NVML_SUCCESS) {
     return ready;
   }
-  {
-    const SetsLock lock;
-    if (!IsSet(set)) {
-      return NVML_ERROR_INVALID_ARGUMENT;
-    }
-    ++set->users;
-  }
   layout::Event event{};
-  const layout::Region* region = Library::Get().region();
-  const nvmlReturn_t result =
-      region == nullptr ? NVML_ERROR_UNINITIALIZED : WaitInSet(*region, set, timeout_ms, &event);
+  const nvmlReturn_t result = UseSet(set, false, [&](const layout::Region& region) {
+    return WaitInSet(region, set, timeout_ms, &event);
+  });
   if (result == NVML_SUCCESS) {
     FillEvent(event, data);
   }
-  const SetsLock lock;
-  LetGo(set);
   return result;
+}
+
+// The first event of the system, waited for, and what else has come by then.
+nvmlReturn_t WaitForSystem(nvmlSystemEventSetWaitRequest_t* request) {
+  nvmlEventSet_t set = SetOf(request->set);
+  request->numEvent = 0;
+  return UseSet(set, true, [&](const layout::Region& region) {
+    layout::Event event{};
+    const nvmlReturn_t result = WaitInSet(region, set, request->timeoutms, &event);
+    if (result != NVML_SUCCESS) {
+      return result;
+    }
+    const SetsLock lock;
+    do {
+      const unsigned int gpu_id = region.Read([&event](const layout::Copy& copy) {
+        return event.gpu < copy.gpu_count() ? copy.gpu(event.gpu).identity.board_id : 0;
+      });
+      request->data[request->numEvent++] = {.eventType = event.type & ~layout::kSystemEvent,
+                                            .gpuId = gpu_id};
+    } while (request->numEvent < request->dataSize && TakeEvent(region, set, &event));
+    return NVML_SUCCESS;
+  });
+}
+
+// A call on a struct with a version word: checked as all are, then body(request).
+template <typename Request, typename Body>
+nvmlReturn_t WithRequest(const char* function, Request* request, unsigned int version,
+                         Body&& body) {
+  const nvmlReturn_t ready = ReadNode(function, NotNull(request), [&](const layout::Copy&) {
+    return request->version == version ? NVML_SUCCESS : NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  });
+  return ready != NVML_SUCCESS ? ready : body(*request);
 }
 
 }  // namespace
@@ -155,26 +244,7 @@ NVML_EXPORT nvmlReturn_t nvmlEventSetCreate(nvmlEventSet_t* set) {
   if (ready != NVML_SUCCESS) {
     return ready;
   }
-  const layout::Region* region = Library::Get().region();
-  auto* created = static_cast<nvmlEventSet_st*>(calloc(1, sizeof(nvmlEventSet_st)));
-  if (region == nullptr || created == nullptr) {
-    free(created);
-    return region == nullptr ? NVML_ERROR_UNINITIALIZED : NVML_ERROR_MEMORY;
-  }
-  created->gpus = region->gpu_capacity();
-  created->registrations = static_cast<nvmlEventSet_st::Registration*>(
-      calloc(created->gpus + 1, sizeof(*created->registrations)));
-  if (created->registrations == nullptr) {
-    free(created);
-    return NVML_ERROR_MEMORY;
-  }
-  created->users = 1;
-  created->read_up_to = EventCount(*region);
-  const SetsLock lock;
-  created->next = sets;
-  sets = created;
-  *set = created;
-  return NVML_SUCCESS;
+  return CreateSet(false, set);
 }
 
 NVML_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
@@ -183,15 +253,7 @@ NVML_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
   if (ready != NVML_SUCCESS) {
     return ready;
   }
-  const SetsLock lock;
-  for (nvmlEventSet_st** link = &sets; *link != nullptr; link = &(*link)->next) {
-    if (*link == set) {
-      *link = set->next;
-      LetGo(set);
-      return NVML_SUCCESS;
-    }
-  }
-  return NVML_ERROR_INVALID_ARGUMENT;
+  return FreeSet(set, false);
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device,
@@ -218,7 +280,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device,
   }
   const std::uint32_t slot = FromPointer(device).slot;
   const SetsLock lock;
-  if (!IsSet(set) || slot >= set->gpus) {
+  if (!IsSet(set) || set->registrations == nullptr || slot >= set->gpus) {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
   auto& registration = set->registrations[slot];
@@ -236,6 +298,48 @@ NVML_EXPORT nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t set, nvmlEventData_t
 NVML_EXPORT nvmlReturn_t nvmlEventSetWait(nvmlEventSet_t set, nvmlEventData_t* data,
                                           unsigned int timeoutms) {
   return Wait(__func__, set, data, timeoutms);
+}
+
+NVML_EXPORT nvmlReturn_t nvmlSystemEventSetCreate(nvmlSystemEventSetCreateRequest_t* request) {
+  return WithRequest(__func__, request, nvmlSystemEventSetCreateRequest_v1, [](auto& of) {
+    nvmlEventSet_t set = nullptr;
+    const nvmlReturn_t result = CreateSet(true, &set);
+    of.set = reinterpret_cast<nvmlSystemEventSet_t>(set);
+    return result;
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlSystemEventSetFree(nvmlSystemEventSetFreeRequest_t* request) {
+  return WithRequest(__func__, request, nvmlSystemEventSetFreeRequest_v1,
+                     [](auto& of) { return FreeSet(SetOf(of.set), true); });
+}
+NVML_EXPORT nvmlReturn_t nvmlSystemRegisterEvents(nvmlSystemRegisterEventRequest_t* request) {
+  constexpr unsigned long long kKnown =
+      nvmlSystemEventTypeGpuDriverUnbind | nvmlSystemEventTypeGpuDriverBind;
+  return WithRequest(__func__, request, nvmlSystemRegisterEventRequest_v1, [](auto& of) {
+    if (of.eventTypes == 0 || (of.eventTypes & ~kKnown) != 0) {
+      return NVML_ERROR_INVALID_ARGUMENT;
+    }
+    const SetsLock lock;
+    nvmlEventSet_t set = SetOf(of.set);
+    if (!IsSet(set) || set->registrations != nullptr) {
+      return NVML_ERROR_INVALID_ARGUMENT;
+    }
+    const layout::Region* region = Library::Get().region();
+    if (region == nullptr) {
+      return NVML_ERROR_UNINITIALIZED;
+    }
+    if (set->system_types == 0) {
+      set->read_up_to = EventCount(*region);
+    }
+    set->system_types |= of.eventTypes;
+    return NVML_SUCCESS;
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlSystemEventSetWait(nvmlSystemEventSetWaitRequest_t* request) {
+  return WithRequest(__func__, request, nvmlSystemEventSetWaitRequest_v1, [](auto& of) {
+    return of.data == nullptr || of.dataSize == 0 ? NVML_ERROR_INVALID_ARGUMENT
+                                                  : WaitForSystem(&of);
+  });
 }
 
 }  // namespace assay::fakegpu::nvml

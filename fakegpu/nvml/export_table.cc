@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "fakegpu/layout/reset.h"
 #include "fakegpu/nvml/call.h"
 
 namespace assay::fakegpu::nvml {
@@ -12,8 +13,15 @@ constexpr unsigned char kTableId[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c
                                         0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
 constexpr std::size_t kTableBytes = 0x1000;
 constexpr std::size_t kSlots = kTableBytes / sizeof(void*);
-constexpr std::size_t kTopologyHostCheck = 23;
+constexpr std::size_t kIsPrimary = 20;          // -r
+constexpr std::size_t kTopologyHostCheck = 23;  // topo -m
+constexpr std::size_t kCanMonitor = 72;         // dmon, pmon
 constexpr std::size_t kHandleByIndex = 81;
+constexpr std::size_t kReset = 168;  // -r, from here on
+constexpr std::size_t kFabricManagerState = 169;
+constexpr std::size_t kAllocateResetGroup = 182;
+constexpr std::size_t kGetResetGroup = 183;
+constexpr std::size_t kFreeResetGroup = 184;
 constexpr std::size_t kComputeProcesses = 213;
 constexpr std::size_t kGraphicsProcesses = 214;
 constexpr std::size_t kMpsProcesses = 215;
@@ -23,6 +31,58 @@ nvmlReturn_t NotSupported() { return NVML_ERROR_NOT_SUPPORTED; }
 nvmlReturn_t Success() { return NVML_SUCCESS; }
 nvmlReturn_t HandleByIndex(unsigned int index, nvmlDevice_t* device) {
   return nvmlDeviceGetHandleByIndex_v2(index, device);
+}
+
+// A question about a device that has the same answer for all of this node.
+template <unsigned int Value>
+nvmlReturn_t Answer(nvmlDevice_t device, unsigned int* answer) {
+  return Get(DeviceCall{"nvmlInternalGetExportTable", device}, answer,
+             [](const Gpu&) { return Value; });
+}
+
+// No fabric manager's state stands in the way of a reset.
+nvmlReturn_t FabricManagerState(unsigned int* state) {
+  if (state == nullptr) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
+  *state = 0;
+  return NVML_SUCCESS;
+}
+
+// The GPUs that must be reset together: each can be reset alone, so a group is nothing but a token.
+nvmlReturn_t AllocateResetGroup(void** group) {
+  static char token;
+  if (group == nullptr) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
+  *group = &token;
+  return NVML_SUCCESS;
+}
+
+// Refused while anything runs on the GPU; ends its MIG instances.
+nvmlReturn_t ResetDevice(nvmlDevice_t device) {
+  return ChangeDevice(DeviceCall{"nvmlInternalGetExportTable", device},
+                      [](layout::Transaction&, layout::GpuState& gpu) {
+                        for (const layout::Process& process : gpu.processes) {
+                          if (process.type != layout::Process::kFree) {
+                            return NVML_ERROR_IN_USE;
+                          }
+                        }
+                        for (layout::GpuInstance& instance : gpu.gpu_instances) {
+                          instance = {};
+                        }
+                        layout::ResetGpu(gpu);
+                        return NVML_SUCCESS;
+                      });
+}
+nvmlReturn_t Reset(unsigned int count, nvmlDevice_t* devices) {
+  for (unsigned int i = 0; i < count && devices != nullptr; ++i) {
+    const nvmlReturn_t result = ResetDevice(devices[i]);
+    if (result != NVML_SUCCESS) {
+      return result;
+    }
+  }
+  return NVML_SUCCESS;
 }
 
 // A process as the table's lists have it.
@@ -83,6 +143,13 @@ const Slot* Table() {
     table[i].function = reinterpret_cast<Function>(&NotSupported);
   }
   table[kTopologyHostCheck].function = reinterpret_cast<Function>(&Success);
+  table[kIsPrimary].function = reinterpret_cast<Function>(&Answer<0>);
+  table[kCanMonitor].function = reinterpret_cast<Function>(&Answer<1>);
+  table[kReset].function = reinterpret_cast<Function>(&Reset);
+  table[kFabricManagerState].function = reinterpret_cast<Function>(&FabricManagerState);
+  table[kAllocateResetGroup].function = reinterpret_cast<Function>(&AllocateResetGroup);
+  table[kGetResetGroup].function = reinterpret_cast<Function>(&Success);
+  table[kFreeResetGroup].function = reinterpret_cast<Function>(&Success);
   table[kHandleByIndex].function = reinterpret_cast<Function>(&HandleByIndex);
   table[kComputeProcesses].function =
       reinterpret_cast<Function>(&ListProcesses<&nvmlDeviceGetComputeRunningProcesses_v3>);

@@ -48,8 +48,34 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device,
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetC2cModeInfoV(nvmlDevice_t device,
                                                    nvmlC2cModeInfo_v1_t* c2cModeInfo) {
-  return Get(DeviceCall{__func__, device}, c2cModeInfo,
-             [](const Gpu&) { return nvmlC2cModeInfo_v1_t{.isC2cEnabled = 0}; });
+  return Get(DeviceCall{__func__, device}, c2cModeInfo, [](const Gpu& gpu) {
+    return nvmlC2cModeInfo_v1_t{.isC2cEnabled = gpu.state.identity.c2c_links != 0 ? 1U : 0U};
+  });
+}
+
+// Where the GPU stands in its rack. The versions have one layout and name its parts differently.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetPlatformInfo(nvmlDevice_t device,
+                                                   nvmlPlatformInfo_t* platformInfo) {
+  static_assert(sizeof(nvmlPlatformInfo_v1_t) == sizeof(nvmlPlatformInfo_v2_t));
+  return ReadDevice(DeviceCall{__func__, device, NotNull(platformInfo)}, [&](const Gpu& gpu) {
+    if (platformInfo->version != nvmlPlatformInfo_v1 &&
+        platformInfo->version != nvmlPlatformInfo_v2) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    const layout::Platform& platform = gpu.state.identity.platform;
+    if (platform.known == 0) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    memcpy(platformInfo->ibGuid, platform.ib_guid, sizeof(platformInfo->ibGuid));
+    memcpy(platformInfo->chassisSerialNumber, platform.chassis_serial,
+           sizeof(platformInfo->chassisSerialNumber));
+    platformInfo->slotNumber = static_cast<unsigned char>(platform.slot);
+    platformInfo->trayIndex = static_cast<unsigned char>(platform.tray);
+    platformInfo->hostId = static_cast<unsigned char>(platform.host);
+    platformInfo->peerType = static_cast<unsigned char>(platform.switched);
+    platformInfo->moduleId = static_cast<unsigned char>(gpu.state.identity.module_id);
+    return NVML_SUCCESS;
+  });
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetCapabilities(nvmlDevice_t device,

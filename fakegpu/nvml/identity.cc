@@ -163,6 +163,37 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetPdi(nvmlDevice_t device, nvmlPdi_t* pdi) {
   });
 }
 
+// The black box: boards since Hopper write it into the InfoROM once in an hour of the node's time.
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kFlushPeriodNs = 3600 * kSecondNs;
+constexpr unsigned long kFlushDurationUs = 120'000;
+template <typename Body>
+nvmlReturn_t ReadBlackBox(const DeviceCall& call, Body&& body) {
+  return ReadDevice(call, [&](const Gpu& gpu) {
+    return gpu.state.identity.architecture < NVML_DEVICE_ARCH_HOPPER ? NVML_ERROR_NOT_SUPPORTED
+                                                                     : body(gpu);
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetLastBBXFlushTime(nvmlDevice_t device,
+                                                       unsigned long long* timestamp,
+                                                       unsigned long* durationUs) {
+  return ReadBlackBox(DeviceCall{__func__, device, NotNull(timestamp, durationUs)},
+                      [&](const Gpu& gpu) {
+                        const std::int64_t now = gpu.Now();
+                        *timestamp = gpu.StampUs(now - now % kFlushPeriodNs);
+                        *durationUs = kFlushDurationUs;
+                        return NVML_SUCCESS;
+                      });
+}
+// For how long the GPU has run.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetBBXTimeData_v1(nvmlDevice_t device,
+                                                     nvmlBBXTimeData_v1_t* timeData) {
+  return ReadBlackBox(DeviceCall{__func__, device, NotNull(timeData)}, [&](const Gpu& gpu) {
+    timeData->timeRun = static_cast<unsigned int>(gpu.Now() / kSecondNs);
+    return NVML_SUCCESS;
+  });
+}
+
 // Data-centre boards drive no display.
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetDisplayMode(nvmlDevice_t device, nvmlEnableState_t* display) {
   return Get(DeviceCall{__func__, device}, display,

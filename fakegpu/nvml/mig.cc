@@ -139,7 +139,8 @@ void FillProfile(const layout::GpuState& gpu, const layout::MigProfile& profile,
     snprintf(info->name, sizeof(info->name), "MIG %s", name);
   }
   if constexpr (requires { info->capabilities; }) {
-    info->capabilities = 0;
+    info->capabilities =
+        profile.attribute == layout::kMigGraphics ? NVML_GPU_INSTANCE_PROFILE_CAPS_GFX : 0;
   }
 }
 
@@ -168,7 +169,8 @@ void FillComputeProfile(const Gpu& gpu, std::uint32_t id, const layout::ComputeP
   info->id = id;
   info->sliceCount = compute.slices;
   info->instanceCount = compute.instances;
-  info->multiprocessorCount = profile.multiprocessors / profile.slices * compute.slices;
+  info->multiprocessorCount =
+      layout::ComputeMultiprocessors(gpu.state, *gpu.gpu_instance, compute.slices);
   // Engines are shared by the compute instances of a GPU instance.
   info->sharedCopyEngineCount = profile.copy_engines;
   info->sharedDecoderCount = profile.decoders;
@@ -185,7 +187,8 @@ void FillComputeProfile(const Gpu& gpu, std::uint32_t id, const layout::ComputeP
     }
   }
   if constexpr (requires { info->capabilities; }) {
-    info->capabilities = 0;
+    info->capabilities =
+        profile.attribute == layout::kMigGraphics ? NVML_COMPUTE_INSTANCE_PROFILE_CAPS_GFX : 0;
   }
 }
 
@@ -312,16 +315,16 @@ nvmlReturn_t GetAttributes(const char* function, nvmlDevice_t device,
     }
     const layout::MigProfile& profile = ProfileOf(gpu.state, *gpu.gpu_instance);
     const std::uint32_t slices = gpu.compute_instance->slices;
-    *attributes = {.multiprocessorCount =
-                       profile.slices == 0 ? 0 : profile.multiprocessors / profile.slices * slices,
-                   .sharedCopyEngineCount = profile.copy_engines,
-                   .sharedDecoderCount = profile.decoders,
-                   .sharedEncoderCount = profile.encoders,
-                   .sharedJpegCount = profile.jpeg_engines,
-                   .sharedOfaCount = profile.ofa_engines,
-                   .gpuInstanceSliceCount = profile.slices,
-                   .computeInstanceSliceCount = slices,
-                   .memorySizeMB = profile.memory_mib};
+    *attributes = {
+        .multiprocessorCount = layout::ComputeMultiprocessors(gpu.state, *gpu.gpu_instance, slices),
+        .sharedCopyEngineCount = profile.copy_engines,
+        .sharedDecoderCount = profile.decoders,
+        .sharedEncoderCount = profile.encoders,
+        .sharedJpegCount = profile.jpeg_engines,
+        .sharedOfaCount = profile.ofa_engines,
+        .gpuInstanceSliceCount = profile.slices,
+        .computeInstanceSliceCount = slices,
+        .memorySizeMB = profile.memory_mib};
     return NVML_SUCCESS;
   });
 }

@@ -29,8 +29,13 @@ nvmlReturn_t ChangeAt(const char* function, const nvmlPciInfo_t* pci, Change&& c
     if (!IsAt(transaction.look(slot), *pci)) {
       continue;
     }
+    const bool was_plugged = transaction.look(slot).health.plugged != 0;
     const nvmlReturn_t result = change(transaction.gpu(slot));
+    const bool is_plugged = transaction.look(slot).health.plugged != 0;
     if (result == NVML_SUCCESS) {
+      if (was_plugged != is_plugged) {
+        transaction.AddEvent(layout::BindingEvent(slot, is_plugged));
+      }
       transaction.Commit();
     }
     return result;

@@ -54,10 +54,41 @@ nvmlReturn_t RemotePci(const layout::Link& link, nvmlPciInfo_t* pci) {
   return NVML_SUCCESS;
 }
 
+// A read of the bandwidth modes, which came with the fifth NVLink.
+constexpr std::uint32_t kFirstWithBandwidthModes = 5;
+template <typename Info, typename Body>
+nvmlReturn_t ReadBandwidthModes(const char* function, nvmlDevice_t device, Info* info,
+                                unsigned int version, Body&& body) {
+  return ReadDevice(DeviceCall{function, device, NotNull(info)}, [&](const Gpu& gpu) {
+    if (info->version != version) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    return gpu.state.nvlink_version < kFirstWithBandwidthModes ? NVML_ERROR_NOT_SUPPORTED
+                                                               : body(gpu);
+  });
+}
+
 }  // namespace
 
 bool AreLinked(const layout::GpuState& a, const layout::GpuState& b) {
   return HasLinkTo(a, b.identity.pci) || (HasLinkToSwitch(a) && HasLinkToSwitch(b));
+}
+
+unsigned int NvLinkVersionCode(std::uint32_t generation) {
+  switch (generation) {
+    case 1:
+      return NVML_NVLINK_VERSION_1_0;
+    case 2:
+      return NVML_NVLINK_VERSION_2_0;
+    case 3:
+      return NVML_NVLINK_VERSION_3_0;
+    case 4:
+      return NVML_NVLINK_VERSION_4_0;
+    case 5:
+      return NVML_NVLINK_VERSION_5_0;
+    default:
+      return generation == 0 ? NVML_NVLINK_VERSION_INVALID : NVML_NVLINK_VERSION_6_0;
+  }
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkState(nvmlDevice_t device, unsigned int link,
@@ -73,7 +104,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkVersion(nvmlDevice_t device, unsigne
                                                     unsigned int* version) {
   return ReadLink(__func__, device, link, NotNull(version),
                   [&](const Gpu& gpu, const layout::Link&) {
-                    *version = gpu.state.nvlink_version;
+                    *version = NvLinkVersionCode(gpu.state.nvlink_version);
                     return NVML_SUCCESS;
                   });
 }
@@ -129,6 +160,63 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkErrorCounter(nvmlDevice_t device, un
                     *counterValue = entry.errors[counter];
                     return NVML_SUCCESS;
                   });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvlinkSupportedBwModes(
+    nvmlDevice_t device, nvmlNvlinkSupportedBwModes_t* supportedBwMode) {
+  return ReadBandwidthModes(__func__, device, supportedBwMode, nvmlNvlinkSupportedBwModes_v1,
+                            [&](const Gpu&) {
+                              for (unsigned char i = 0; i < NVML_GPU_NVLINK_BW_MODE_COUNT; ++i) {
+                                supportedBwMode->bwModes[i] = i;
+                              }
+                              supportedBwMode->totalBwModes = NVML_GPU_NVLINK_BW_MODE_COUNT;
+                              return NVML_SUCCESS;
+                            });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvlinkBwMode(nvmlDevice_t device,
+                                                   nvmlNvlinkGetBwMode_t* getBwMode) {
+  return ReadBandwidthModes(__func__, device, getBwMode, nvmlNvlinkGetBwMode_v1,
+                            [&](const Gpu& gpu) {
+                              const std::uint32_t mode = gpu.state.settings.nvlink_bandwidth_mode;
+                              getBwMode->bwMode = static_cast<unsigned char>(mode);
+                              getBwMode->bIsBest = mode == NVML_GPU_NVLINK_BW_MODE_FULL ? 1 : 0;
+                              return NVML_SUCCESS;
+                            });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceSetNvlinkBwMode(nvmlDevice_t device,
+                                                   nvmlNvlinkSetBwMode_t* setBwMode) {
+  const nvmlReturn_t readable =
+      ReadBandwidthModes(__func__, device, setBwMode, nvmlNvlinkSetBwMode_v1, [&](const Gpu&) {
+        return setBwMode->bSetBest != 0 || setBwMode->bwMode < NVML_GPU_NVLINK_BW_MODE_COUNT
+                   ? NVML_SUCCESS
+                   : NVML_ERROR_INVALID_ARGUMENT;
+      });
+  if (readable != NVML_SUCCESS) {
+    return readable;
+  }
+  return ChangeDevice(
+      DeviceCall{__func__, device}, [setBwMode](layout::Transaction&, layout::GpuState& gpu) {
+        gpu.settings.nvlink_bandwidth_mode =
+            setBwMode->bSetBest != 0 ? NVML_GPU_NVLINK_BW_MODE_FULL : setBwMode->bwMode;
+        return NVML_SUCCESS;
+      });
+}
+
+// Two layouts behind one pointer. NVLink encryption needs confidential computing, which is off.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetNvLinkInfo(nvmlDevice_t device, nvmlNvLinkInfo_t* info) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(info)}, [&](const Gpu& gpu) {
+    if (info->version != nvmlNvLinkInfo_v1 && info->version != nvmlNvLinkInfo_v2) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    if (gpu.state.nvlink_version < kFirstWithBandwidthModes) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    info->isNvleEnabled = 0;
+    if (info->version == nvmlNvLinkInfo_v2) {
+      info->firmwareInfo = {};
+    }
+    return NVML_SUCCESS;
+  });
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceResetNvLinkErrorCounters(nvmlDevice_t device,

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "fakegpu/nvml/call.h"
+#include "fakegpu/nvml/traffic.h"
 
 namespace assay::fakegpu::nvml {
 namespace {
@@ -27,12 +28,6 @@ nvmlReturn_t GetOlderPciInfo(const char* function, nvmlDevice_t device, nvmlPciI
   });
 }
 
-// MB/s of one lane and direction, by PCIe generation, less the encoding.
-unsigned int LaneMegabytes(std::uint32_t generation) {
-  constexpr unsigned int kMegabytes[] = {0, 250, 500, 985, 1969, 3938, 7563};
-  return generation < std::size(kMegabytes) ? kMegabytes[generation] : 0;
-}
-
 // Gigatransfers a second as NVML_PCIE_LINK_MAX_SPEED_* and as megabits.
 unsigned int LinkMegabits(std::uint32_t generation) {
   constexpr unsigned int kMegabits[] = {0, 2500, 5000, 8000, 16000, 32000, 64000};
@@ -40,6 +35,11 @@ unsigned int LinkMegabits(std::uint32_t generation) {
 }
 
 }  // namespace
+
+unsigned int LaneMegabytes(std::uint32_t generation) {
+  constexpr unsigned int kMegabytes[] = {0, 250, 500, 985, 1969, 3938, 7563};
+  return generation < std::size(kMegabytes) ? kMegabytes[generation] : 0;
+}
 
 void FillPciAddress(const layout::PciAddress& address, nvmlPciInfo_t* pci) {
   snprintf(pci->busIdLegacy, sizeof(pci->busIdLegacy), NVML_DEVICE_PCI_BUS_ID_LEGACY_FMT,
@@ -130,13 +130,10 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device,
                                                      nvmlPcieUtilCounter_t counter,
                                                      unsigned int* value) {
   const bool known = counter == NVML_PCIE_UTIL_TX_BYTES || counter == NVML_PCIE_UTIL_RX_BYTES;
-  // Traffic follows load: a tenth of the link when the GPU is busy, and two parts in to one out.
   return Get(DeviceCall{__func__, device, known}, value, [&](const Gpu& gpu) {
-    const layout::Identity& identity = gpu.state.identity;
-    const std::uint64_t link_kilobytes =
-        std::uint64_t{LaneMegabytes(identity.max_pcie_generation)} * identity.max_pcie_width * 1000;
-    const std::uint64_t busy = link_kilobytes * gpu.Measure().gpu_percent / 1000;
-    return counter == NVML_PCIE_UTIL_RX_BYTES ? busy : busy / 2;
+    const double kilobytes =
+        PcieBytesPerBusySecond(gpu.state) / 1000 * gpu.Measure().gpu_percent / 100;
+    return counter == NVML_PCIE_UTIL_RX_BYTES ? kilobytes : kilobytes / 2;
   });
 }
 

@@ -107,7 +107,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(
                       if (gpu.state.settings.mig_current != 0) {
                         return NVML_ERROR_NOT_SUPPORTED;
                       }
-                      const auto now_us = static_cast<unsigned long long>(gpu.Now() / 1000);
+                      const unsigned long long now_us = gpu.StampUs(gpu.Now());
                       unsigned int found = 0;
                       for (const layout::Process& process : gpu.state.processes) {
                         if (process.type == layout::Process::kFree || now_us <= lastSeenTimeStamp) {
@@ -131,6 +131,45 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetProcessUtilization(
                       return utilization != nullptr && found <= size ? NVML_SUCCESS
                                                                      : NVML_ERROR_INSUFFICIENT_SIZE;
                     });
+}
+
+// The same readings in a versioned struct, under NVML's size rule.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(
+    nvmlDevice_t device, nvmlProcessesUtilizationInfo_t* procesesUtilInfo) {
+  auto* info = procesesUtilInfo;
+  const unsigned int size = info != nullptr ? info->processSamplesCount : 0;
+  return ReadDevice(DeviceCall{__func__, device, NotNull(info)}, [&](const Gpu& gpu) {
+    if (info->version != nvmlProcessesUtilizationInfo_v1) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    if (gpu.state.settings.mig_current != 0) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    const unsigned long long now_us = gpu.StampUs(gpu.Now());
+    unsigned int found = 0;
+    for (const layout::Process& process : gpu.state.processes) {
+      if (process.type == layout::Process::kFree || now_us <= info->lastSeenTimeStamp) {
+        continue;
+      }
+      if (info->procUtilArray != nullptr && found < size) {
+        info->procUtilArray[found] = {.timeStamp = now_us,
+                                      .pid = process.pid,
+                                      .smUtil = process.sm_percent,
+                                      .memUtil = process.memory_percent,
+                                      .encUtil = process.encoder_percent,
+                                      .decUtil = process.decoder_percent,
+                                      .jpgUtil = 0,
+                                      .ofaUtil = 0};
+      }
+      ++found;
+    }
+    info->processSamplesCount = found;
+    if (found == 0) {
+      return NVML_ERROR_NOT_FOUND;
+    }
+    return info->procUtilArray != nullptr && found <= size ? NVML_SUCCESS
+                                                           : NVML_ERROR_INSUFFICIENT_SIZE;
+  });
 }
 
 }  // namespace assay::fakegpu::nvml

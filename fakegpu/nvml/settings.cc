@@ -57,33 +57,6 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceSetAccountingMode(nvmlDevice_t device, nvmlEn
                         return NVML_SUCCESS;
                       });
 }
-NVML_EXPORT nvmlReturn_t nvmlDeviceGetAccountingBufferSize(nvmlDevice_t device,
-                                                           unsigned int* bufferSize) {
-  constexpr unsigned int kBufferSize = 4000;
-  return Get(DeviceCall{__func__, device}, bufferSize, [](const Gpu&) { return kBufferSize; });
-}
-// The model keeps no record of processes that have ended.
-NVML_EXPORT nvmlReturn_t nvmlDeviceGetAccountingPids(nvmlDevice_t device, unsigned int* count,
-                                                     unsigned int*) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(count)}, [&](const Gpu& gpu) {
-    if (gpu.state.settings.accounting == 0) {
-      return NVML_ERROR_NOT_SUPPORTED;
-    }
-    *count = 0;
-    return NVML_SUCCESS;
-  });
-}
-NVML_EXPORT nvmlReturn_t nvmlDeviceGetAccountingStats(nvmlDevice_t device, unsigned int,
-                                                      nvmlAccountingStats_t* stats) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(stats)}, [](const Gpu& gpu) {
-    return gpu.state.settings.accounting == 0 ? NVML_ERROR_NOT_SUPPORTED : NVML_ERROR_NOT_FOUND;
-  });
-}
-NVML_EXPORT nvmlReturn_t nvmlDeviceClearAccountingPids(nvmlDevice_t device) {
-  return ChangeDevice(DeviceCall{__func__, device},
-                      [](layout::Transaction&, layout::GpuState&) { return NVML_SUCCESS; });
-}
-
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetAPIRestriction(nvmlDevice_t device,
                                                      nvmlRestrictedAPI_t apiType,
                                                      nvmlEnableState_t* isRestricted) {
@@ -99,6 +72,27 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceSetAPIRestriction(nvmlDevice_t device,
         gpu.settings.api_restriction[apiType] = isRestricted;
         return NVML_SUCCESS;
       });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetHostname_v1(nvmlDevice_t device,
+                                                  nvmlHostname_v1_t* hostname) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(hostname)}, [&](const Gpu& gpu) {
+    static_assert(sizeof(hostname->value) == sizeof(gpu.state.settings.hostname));
+    memcpy(hostname->value, gpu.state.settings.hostname, sizeof(hostname->value));
+    hostname->value[sizeof(hostname->value) - 1] = '\0';
+    return NVML_SUCCESS;
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceSetHostname_v1(nvmlDevice_t device,
+                                                  nvmlHostname_v1_t* hostname) {
+  const bool ok =
+      NotNull(hostname) && memchr(hostname->value, '\0', sizeof(hostname->value)) != nullptr;
+  return ChangeDevice(DeviceCall{__func__, device, ok},
+                      [hostname](layout::Transaction&, layout::GpuState& gpu) {
+                        memset(gpu.settings.hostname, 0, sizeof(gpu.settings.hostname));
+                        memcpy(gpu.settings.hostname, hostname->value, strlen(hostname->value));
+                        return NVML_SUCCESS;
+                      });
 }
 
 }  // namespace assay::fakegpu::nvml

@@ -32,18 +32,21 @@ nvmlReturn_t Threshold(const layout::Limits& limits, nvmlTemperatureThresholds_t
 
 // A read of fan number `fan`: boards without fans do not support it.
 template <typename Value>
+nvmlReturn_t ReadFan(const Gpu& gpu, unsigned int fan, unsigned int* result, Value&& value) {
+  if (gpu.state.identity.fans == 0) {
+    return NVML_ERROR_NOT_SUPPORTED;
+  }
+  if (fan >= gpu.state.identity.fans) {
+    return NVML_ERROR_INVALID_ARGUMENT;
+  }
+  *result = value(gpu);
+  return NVML_SUCCESS;
+}
+template <typename Value>
 nvmlReturn_t GetFan(const char* function, nvmlDevice_t device, unsigned int fan,
                     unsigned int* result, Value&& value) {
-  return ReadDevice(DeviceCall{function, device, NotNull(result)}, [&](const Gpu& gpu) {
-    if (gpu.state.identity.fans == 0) {
-      return NVML_ERROR_NOT_SUPPORTED;
-    }
-    if (fan >= gpu.state.identity.fans) {
-      return NVML_ERROR_INVALID_ARGUMENT;
-    }
-    *result = value(gpu);
-    return NVML_SUCCESS;
-  });
+  return ReadDevice(DeviceCall{function, device, NotNull(result)},
+                    [&](const Gpu& gpu) { return ReadFan(gpu, fan, result, value); });
 }
 
 std::uint32_t FanPercent(const Gpu& gpu) { return gpu.Measure().fan_percent; }
@@ -133,6 +136,35 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetFanSpeed_v2(nvmlDevice_t device, unsigned 
                                                   unsigned int* speed) {
   return GetFan(__func__, device, fan, speed, FanPercent);
 }
+// In revolutions a minute: fans turn in proportion to their percentage.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetFanSpeedRPM(nvmlDevice_t device,
+                                                  nvmlFanSpeedInfo_t* fanSpeed) {
+  constexpr unsigned int kRpmAtFullSpeed = 3600;
+  return ReadDevice(DeviceCall{__func__, device, NotNull(fanSpeed)}, [&](const Gpu& gpu) {
+    if (fanSpeed->version != nvmlFanSpeedInfo_v1) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    return ReadFan(gpu, fanSpeed->fan, &fanSpeed->speed,
+                   [](const Gpu& of) { return FanPercent(of) * kRpmAtFullSpeed / 100; });
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetCoolerInfo(nvmlDevice_t device,
+                                                 nvmlCoolerInfo_t* coolerInfo) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(coolerInfo)}, [&](const Gpu& gpu) {
+    if (coolerInfo->version != nvmlCoolerInfo_v1) {
+      return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+    }
+    unsigned int known = 0;
+    const nvmlReturn_t result =
+        ReadFan(gpu, coolerInfo->index, &known, [](const Gpu&) { return 1U; });
+    if (result == NVML_SUCCESS) {
+      coolerInfo->signalType = NVML_THERMAL_COOLER_SIGNAL_VARIABLE;
+      coolerInfo->target = NVML_THERMAL_COOLER_TARGET_GPU;
+    }
+    return result;
+  });
+}
+
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetTargetFanSpeed(nvmlDevice_t device, unsigned int fan,
                                                      unsigned int* targetSpeed) {
   return GetFan(__func__, device, fan, targetSpeed, FanPercent);

@@ -1,5 +1,7 @@
 // Where GPUs stand to each other and to the CPUs.
 
+#include <sched.h>
+
 #include "fakegpu/nvml/call.h"
 #include "fakegpu/nvml/nvlink.h"
 
@@ -188,6 +190,35 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetCpuAffinityWithinScope(nvmlDevice_t device
   return IsScope(scope) ? GetCpuAffinity(__func__, device, cpuSetSize, cpuSet)
                         : GetCpuAffinity(__func__, device, 0, nullptr);
 }
+// Binds the calling thread to the CPUs that are near. The fake node may have CPUs that this machine
+// has not: those are left out, and a thread that would have none left stays where it is.
+NVML_EXPORT nvmlReturn_t nvmlDeviceSetCpuAffinity(nvmlDevice_t device) {
+  cpu_set_t wanted;
+  CPU_ZERO(&wanted);
+  const nvmlReturn_t result = ReadDevice(DeviceCall{__func__, device}, [&](const Gpu& gpu) {
+    for (unsigned int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (IsNear(gpu.state.identity, cpu)) {
+        CPU_SET(cpu, &wanted);
+      }
+    }
+    return NVML_SUCCESS;
+  });
+  if (result == NVML_SUCCESS) {
+    (void)sched_setaffinity(0, sizeof(wanted), &wanted);
+  }
+  return result;
+}
+NVML_EXPORT nvmlReturn_t nvmlDeviceClearCpuAffinity(nvmlDevice_t device) {
+  const nvmlReturn_t result =
+      ReadDevice(DeviceCall{__func__, device}, [](const Gpu&) { return NVML_SUCCESS; });
+  if (result == NVML_SUCCESS) {
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof(all));
+    (void)sched_setaffinity(0, sizeof(all), &all);
+  }
+  return result;
+}
+
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsigned int nodeSetSize,
                                                      unsigned long* nodeSet,
                                                      nvmlAffinityScope_t scope) {
@@ -199,19 +230,28 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetMemoryAffinity(nvmlDevice_t device, unsign
   });
 }
 
-// Only a GPU whose memory is a NUMA node of its own (Grace) has such an id.
+// Only a GPU whose memory is a NUMA node of its own (beside a Grace CPU) has such an id. Linux
+// numbers those after the CPUs'.
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetNumaNodeId(nvmlDevice_t device, unsigned int* node) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(node)},
-                    [](const Gpu&) { return NVML_ERROR_NOT_SUPPORTED; });
+  constexpr std::uint32_t kFirstOfGpus = 2;
+  constexpr std::uint32_t kNodesOfAGpu = 8;  // One for each MIG instance that there may be.
+  return ReadDevice(DeviceCall{__func__, device, NotNull(node)}, [&](const Gpu& gpu) {
+    if (gpu.state.identity.c2c_links == 0) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    *node = kFirstOfGpus + kNodesOfAGpu * gpu.handle.slot;
+    return NVML_SUCCESS;
+  });
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetAddressingMode(nvmlDevice_t device,
                                                      nvmlDeviceAddressingMode_t* mode) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(mode)}, [&](const Gpu&) {
+  return ReadDevice(DeviceCall{__func__, device, NotNull(mode)}, [&](const Gpu& gpu) {
     if (mode->version != nvmlDeviceAddressingMode_v1) {
       return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     }
-    mode->value = NVML_DEVICE_ADDRESSING_MODE_HMM;
+    mode->value = gpu.state.identity.c2c_links != 0 ? NVML_DEVICE_ADDRESSING_MODE_ATS
+                                                    : NVML_DEVICE_ADDRESSING_MODE_HMM;
     return NVML_SUCCESS;
   });
 }

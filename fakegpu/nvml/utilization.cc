@@ -57,6 +57,25 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetOfaUtilization(nvmlDevice_t device, unsign
                    [](const layout::Readings&) { return 0U; });
 }
 
+// What of the encoders is left, in percent.
+NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderCapacity(nvmlDevice_t device,
+                                                      nvmlEncoderType_t encoderQueryType,
+                                                      unsigned int* encoderCapacity) {
+  const bool known =
+      encoderQueryType >= NVML_ENCODER_QUERY_H264 && encoderQueryType <= NVML_ENCODER_QUERY_AV1;
+  return ReadDevice(
+      DeviceCall{__func__, device, NotNull(encoderCapacity) && known}, [&](const Gpu& gpu) {
+        const layout::Identity& identity = gpu.state.identity;
+        // AV1 came with Ada.
+        if (identity.encoders == 0 || (encoderQueryType == NVML_ENCODER_QUERY_AV1 &&
+                                       identity.architecture < NVML_DEVICE_ARCH_ADA)) {
+          return NVML_ERROR_NOT_SUPPORTED;
+        }
+        *encoderCapacity = 100 - gpu.Measure().encoder_percent;
+        return NVML_SUCCESS;
+      });
+}
+
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderStats(nvmlDevice_t device, unsigned int* sessionCount,
                                                    unsigned int* averageFps,
                                                    unsigned int* averageLatency) {

@@ -1,5 +1,8 @@
 #include "fakegpu/profile/profile.h"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstdio>
 #include <limits>
 #include <map>
@@ -211,11 +214,17 @@ Status ReadNvLink(const Node& node, Board& board) {
   return OkStatus();
 }
 
+Status ReadC2c(const Node& node, layout::Identity& identity) {
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"links", "mbps"}));
+  ASSAY_READ(node, "links", 1, 64, identity.c2c_links);
+  ASSAY_READ(node, "mbps", 1, 10'000'000, identity.c2c_mbps);
+  return OkStatus();
+}
+
 Result<layout::MigProfile> ReadMigProfile(const Node& node, std::uint32_t memory_slices) {
-  ASSAY_RETURN_IF_ERROR(
-      node.CheckKeys({"index", "id", "slices", "instances", "memory_gib", "multiprocessors",
-                      "copy_engines", "decoders", "encoders", "jpeg_engines", "ofa_engines", "size",
-                      "starts", "media_extensions"}));
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys(
+      {"index", "id", "slices", "instances", "memory_gib", "multiprocessors", "copy_engines",
+       "decoders", "encoders", "jpeg_engines", "ofa_engines", "size", "starts", "attribute"}));
   constexpr std::uint32_t kMostEngines = 64;
   layout::MigProfile profile{};
   profile.valid = 1;
@@ -236,8 +245,13 @@ Result<layout::MigProfile> ReadMigProfile(const Node& node, std::uint32_t memory
     return node.Error("memory_gib: expected a size from 0 to 4096");
   }
   profile.memory_mib = static_cast<std::uint64_t>(gibibytes * 1024);
-  ASSAY_ASSIGN_OR_RETURN(const bool media, node.GetBoolOr("media_extensions", false));
-  profile.media_extensions = media ? 1 : 0;
+  if (node.Find("attribute") != nullptr) {
+    ASSAY_ASSIGN_OR_RETURN(profile.attribute, Word(node, "attribute",
+                                                   {{"+me", layout::kMigMedia},
+                                                    {"+gfx", layout::kMigGraphics},
+                                                    {"+me.all", layout::kMigAllMedia},
+                                                    {"-me", layout::kMigNoMedia}}));
+  }
   ASSAY_ASSIGN_OR_RETURN(const auto* starts, Items(node, "starts", 8));
   for (const Node& start : *starts) {
     ASSAY_ASSIGN_OR_RETURN(const std::uint64_t slice, start.AsUint64());
@@ -276,10 +290,39 @@ Status ReadPart(const Node& node, std::string_view key, Read&& read) {
   return read(*part);
 }
 
+// A board's file laid on the one that it extends, if any, and so on.
+Result<Node> LoadWithBases(const std::filesystem::path& path, int depth) {
+  constexpr int kMostBases = 8;
+  ASSAY_ASSIGN_OR_RETURN(Node root, yaml::ParseFile(path));
+  const Node* extends = root.Find("extends");
+  if (extends == nullptr) {
+    return root;
+  }
+  ASSAY_ASSIGN_OR_RETURN(const std::string file, extends->AsString());
+  if (depth == kMostBases) {
+    return extends->Error("boards extend each other in a ring, or more than " +
+                          std::to_string(kMostBases) + " deep");
+  }
+  Result<Node> base = LoadWithBases(path.parent_path() / file, depth + 1);
+  if (base.status().code() == StatusCode::kNotFound) {
+    return extends->Error("expected a board's file; " + base.status().message());
+  }
+  ASSAY_RETURN_IF_ERROR(base.status());
+  return yaml::Overlay(*base, root);
+}
+
 Result<Board> ReadBoard(const Node& node) {
-  ASSAY_RETURN_IF_ERROR(node.CheckKeys(
-      {"name", "product", "brand", "architecture", "compute_capability", "cores", "multiprocessors",
-       "fans", "pci", "memory", "clocks", "power", "temperature", "firmware", "nvlink", "mig"}));
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"extends",      "name",
+                                        "product",      "brand",
+                                        "architecture", "compute_capability",
+                                        "cores",        "multiprocessors",
+                                        "fans",         "encoders",
+                                        "ecc",          "memory_repair",
+                                        "pci",          "memory",
+                                        "clocks",       "power",
+                                        "temperature",  "firmware",
+                                        "nvlink",       "c2c",
+                                        "mig"}));
   Board board;
   layout::Identity& identity = board.state.identity;
   layout::Limits& limits = board.state.limits;
@@ -301,6 +344,8 @@ Result<Board> ReadBoard(const Node& node) {
   ASSAY_READ(node, "multiprocessors", 1, 1024, identity.multiprocessors);
   ASSAY_ASSIGN_OR_RETURN(const std::uint64_t fans, node.GetUint64Or("fans", 0));
   identity.fans = static_cast<std::uint32_t>(std::min<std::uint64_t>(fans, 8));
+  ASSAY_ASSIGN_OR_RETURN(const std::uint64_t encoders, node.GetUint64Or("encoders", 0));
+  identity.encoders = static_cast<std::uint32_t>(std::min<std::uint64_t>(encoders, 8));
   ASSAY_RETURN_IF_ERROR(
       ReadPart(node, "pci", [&](const Node& part) { return ReadPci(part, identity); }));
   ASSAY_RETURN_IF_ERROR(
@@ -316,14 +361,47 @@ Result<Board> ReadBoard(const Node& node) {
   if (const Node* nvlink = node.Find("nvlink"); nvlink != nullptr) {
     ASSAY_RETURN_IF_ERROR(ReadNvLink(*nvlink, board));
   }
+  if (const Node* c2c = node.Find("c2c"); c2c != nullptr) {
+    ASSAY_RETURN_IF_ERROR(ReadC2c(*c2c, identity));
+  }
   if (const Node* mig = node.Find("mig"); mig != nullptr) {
     ASSAY_RETURN_IF_ERROR(ReadMig(*mig, board.state));
   }
-  // As data-centre boards are delivered.
-  board.state.settings.ecc_current = 1;
-  board.state.settings.ecc_pending = 1;
+  if (node.Find("memory_repair") != nullptr) {
+    ASSAY_ASSIGN_OR_RETURN(identity.retires_pages,
+                           Word(node, "memory_repair", {{"remap-rows", 0}, {"retire-pages", 1}}));
+  }
+  // As data-centre boards are delivered, unless said.
+  ASSAY_ASSIGN_OR_RETURN(const bool ecc, node.GetBoolOr("ecc", true));
+  board.state.settings.ecc_current = ecc ? 1 : 0;
+  board.state.settings.ecc_pending = ecc ? 1 : 0;
   board.state.settings.persistence = 1;
   return board;
+}
+
+// What grows from one of a run of equal GPUs to the next.
+struct Step {
+  std::uint32_t domain = 0;
+  std::uint32_t bus = 0;
+  std::uint32_t root_bus = 0;
+  std::uint32_t switch_number = 0;
+  std::uint32_t module_id = 0;
+};
+Result<Step> ReadStep(const Node& node) {
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"domain", "bus", "root_bus", "switch", "module_id"}));
+  Step step;
+  const auto read = [&node](const char* key, std::uint32_t& field) -> Status {
+    if (node.Find(key) != nullptr) {
+      ASSAY_READ(node, key, 0, 0xffff, field);
+    }
+    return OkStatus();
+  };
+  ASSAY_RETURN_IF_ERROR(read("domain", step.domain));
+  ASSAY_RETURN_IF_ERROR(read("bus", step.bus));
+  ASSAY_RETURN_IF_ERROR(read("root_bus", step.root_bus));
+  ASSAY_RETURN_IF_ERROR(read("switch", step.switch_number));
+  ASSAY_RETURN_IF_ERROR(read("module_id", step.module_id));
+  return step;
 }
 
 Result<model::PlacedGpu> ReadPlacedGpu(const Node& node, const Board& board) {
@@ -345,6 +423,110 @@ Result<model::PlacedGpu> ReadPlacedGpu(const Node& node, const Board& board) {
     ASSAY_ASSIGN_OR_RETURN(placed.cpus.emplace_back(), CpuRange(range));
   }
   return placed;
+}
+
+// The GPUs of an entry: one, or `count` in a run.
+Status ReadPlacedGpus(const Node& node, const Board& board, std::vector<model::PlacedGpu>& gpus) {
+  ASSAY_ASSIGN_OR_RETURN(model::PlacedGpu placed, ReadPlacedGpu(node, board));
+  std::uint32_t count = 1;
+  Step step;
+  if (node.Find("count") != nullptr) {
+    ASSAY_READ(node, "count", 1, layout::kMaxGpus, count);
+    if (placed.minor.has_value()) {
+      return node.Error("minor: belongs to one GPU, but count is given");
+    }
+    ASSAY_ASSIGN_OR_RETURN(const Node* step_node, node.Require("step"));
+    ASSAY_ASSIGN_OR_RETURN(step, ReadStep(*step_node));
+  } else if (const Node* step_node = node.Find("step"); step_node != nullptr) {
+    return step_node->Error("expected a count beside it");
+  }
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (placed.pci.bus > 255 || placed.pci_root_bus > 255 || gpus.size() == layout::kMaxGpus) {
+      return node.Error("count: GPU " + std::to_string(i) +
+                        " of it has no place: a PCI domain has " + "256 buses, a node " +
+                        std::to_string(layout::kMaxGpus) + " GPUs");
+    }
+    gpus.push_back(placed);
+    placed.pci.domain += step.domain;
+    placed.pci.bus += step.bus;
+    placed.pci_root_bus += step.root_bus;
+    placed.pci_switch += step.switch_number;
+    placed.module_id += step.module_id;
+  }
+  return OkStatus();
+}
+
+// NVLink bridges: pairs of GPUs whose links join each other.
+Status ReadBridges(const std::vector<Node>& bridges, model::NodeSpec& spec) {
+  for (const Node& bridge : bridges) {
+    ASSAY_RETURN_IF_ERROR(bridge.CheckKeys({"gpus"}));
+    ASSAY_ASSIGN_OR_RETURN(const auto* gpus, Items(bridge, "gpus", 2));
+    std::vector<std::size_t> pair;
+    for (const Node& gpu : *gpus) {
+      ASSAY_ASSIGN_OR_RETURN(const std::uint64_t index, gpu.AsUint64());
+      if (index >= spec.gpus.size() || spec.gpus[index].nvlinks == 0 ||
+          spec.gpus[index].bridged_to.has_value() || (!pair.empty() && pair[0] == index)) {
+        return gpu.Error("expected the index of a GPU with NVLinks that no bridge has yet");
+      }
+      pair.push_back(index);
+    }
+    if (pair.size() != 2) {
+      return bridge.Error("gpus: expected two");
+    }
+    spec.gpus[pair[0]].bridged_to = pair[1];
+    spec.gpus[pair[1]].bridged_to = pair[0];
+  }
+  return OkStatus();
+}
+
+// 16 bytes, as a UUID is written.
+Result<std::array<std::uint8_t, 16>> UuidBytes(const Node& node, std::string_view key) {
+  ASSAY_ASSIGN_OR_RETURN(const Node* value, node.Require(key));
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, value->AsString());
+  std::array<std::uint8_t, 16> bytes{};
+  std::size_t digits = 0;
+  for (const char c : text) {
+    if (c == '-') {
+      continue;
+    }
+    const int digit = std::isdigit(static_cast<unsigned char>(c)) != 0 ? c - '0'
+                      : c >= 'a' && c <= 'f'                           ? c - 'a' + 10
+                                                                       : -1;
+    if (digit < 0 || digits == 32) {
+      digits = 0;
+      break;
+    }
+    bytes[digits / 2] = static_cast<std::uint8_t>(bytes[digits / 2] << 4 | digit);
+    ++digits;
+  }
+  if (digits != 32) {
+    return value->Error("expected a UUID in lower case, found \"" + text + "\"");
+  }
+  return bytes;
+}
+
+Status ReadFabric(const Node& node, model::NodeSpec& spec) {
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"cluster_uuid", "clique"}));
+  ASSAY_ASSIGN_OR_RETURN(spec.fabric_cluster, UuidBytes(node, "cluster_uuid"));
+  ASSAY_READ(node, "clique", 0, 0xffff'ffff, spec.fabric_clique);
+  return OkStatus();
+}
+
+Status ReadPlatform(const Node& node, layout::Platform& platform) {
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"chassis_serial", "slot", "tray", "host", "switched"}));
+  ASSAY_ASSIGN_OR_RETURN(const Node* serial, node.Require("chassis_serial"));
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, serial->AsString());
+  if (text.empty() || text.size() > sizeof(platform.chassis_serial)) {
+    return serial->Error("expected 1 to 16 characters");
+  }
+  std::copy(text.begin(), text.end(), platform.chassis_serial);
+  ASSAY_READ(node, "slot", 0, 255, platform.slot);
+  ASSAY_READ(node, "tray", 0, 255, platform.tray);
+  ASSAY_READ(node, "host", 0, 255, platform.host);
+  ASSAY_ASSIGN_OR_RETURN(const bool switched, node.GetBoolOr("switched", false));
+  platform.switched = switched ? 1 : 0;
+  platform.known = 1;
+  return OkStatus();
 }
 
 Status ReadSwitches(const Node& node, model::NodeSpec& spec) {
@@ -371,13 +553,14 @@ Status ReadDriver(const Node& node, model::NodeSpec& spec) {
 }  // namespace
 
 Result<Board> LoadBoard(const std::filesystem::path& path) {
-  ASSAY_ASSIGN_OR_RETURN(const Node root, yaml::ParseFile(path));
+  ASSAY_ASSIGN_OR_RETURN(const Node root, LoadWithBases(path, 0));
   return ReadBoard(root);
 }
 
 Result<model::NodeSpec> LoadNode(const std::filesystem::path& path) {
   ASSAY_ASSIGN_OR_RETURN(const Node root, yaml::ParseFile(path));
-  ASSAY_RETURN_IF_ERROR(root.CheckKeys({"name", "seed", "driver", "nvswitch", "gpus"}));
+  ASSAY_RETURN_IF_ERROR(root.CheckKeys(
+      {"name", "seed", "driver", "nvswitch", "nvlink_bridges", "fabric", "platform", "gpus"}));
   model::NodeSpec spec;
   ASSAY_ASSIGN_OR_RETURN(spec.name, root.GetString("name"));
   ASSAY_ASSIGN_OR_RETURN(spec.seed, root.GetUint64Or("seed", 1));
@@ -386,11 +569,18 @@ Result<model::NodeSpec> LoadNode(const std::filesystem::path& path) {
   if (const Node* nvswitch = root.Find("nvswitch"); nvswitch != nullptr) {
     ASSAY_RETURN_IF_ERROR(ReadSwitches(*nvswitch, spec));
   }
+  if (const Node* fabric = root.Find("fabric"); fabric != nullptr) {
+    ASSAY_RETURN_IF_ERROR(ReadFabric(*fabric, spec));
+  }
+  layout::Platform platform{};
+  if (const Node* node = root.Find("platform"); node != nullptr) {
+    ASSAY_RETURN_IF_ERROR(ReadPlatform(*node, platform));
+  }
   ASSAY_ASSIGN_OR_RETURN(const auto* gpus, Items(root, "gpus", layout::kMaxGpus));
   std::map<std::string, Board> boards;  // By the path as written.
   for (const Node& gpu : *gpus) {
-    ASSAY_RETURN_IF_ERROR(gpu.CheckKeys(
-        {"profile", "pci", "root_bus", "switch", "numa_node", "cpus", "module_id", "minor"}));
+    ASSAY_RETURN_IF_ERROR(gpu.CheckKeys({"profile", "pci", "root_bus", "switch", "numa_node",
+                                         "cpus", "module_id", "minor", "count", "step"}));
     ASSAY_ASSIGN_OR_RETURN(const Node* profile, gpu.Require("profile"));
     ASSAY_ASSIGN_OR_RETURN(const std::string file, profile->AsString());
     if (!boards.contains(file)) {
@@ -402,9 +592,14 @@ Result<model::NodeSpec> LoadNode(const std::filesystem::path& path) {
       // The driver brings the firmware of the GPU's system processor.
       ASSAY_RETURN_IF_ERROR(
           model::SetText(spec.driver_version, board->state.identity.gsp_firmware));
+      board->state.identity.platform = platform;
       boards.emplace(file, *board);
     }
-    ASSAY_ASSIGN_OR_RETURN(spec.gpus.emplace_back(), ReadPlacedGpu(gpu, boards.at(file)));
+    ASSAY_RETURN_IF_ERROR(ReadPlacedGpus(gpu, boards.at(file), spec.gpus));
+  }
+  if (root.Find("nvlink_bridges") != nullptr) {
+    ASSAY_ASSIGN_OR_RETURN(const auto* bridges, Items(root, "nvlink_bridges", layout::kMaxGpus));
+    ASSAY_RETURN_IF_ERROR(ReadBridges(*bridges, spec));
   }
   return spec;
 }

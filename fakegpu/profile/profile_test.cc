@@ -3,12 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/file.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "base/yaml/yaml.h"
+#include "fakegpu/layout/mig.h"
 
 namespace assay::fakegpu::profile {
 namespace {
@@ -18,23 +26,130 @@ using assay::testing::StatusIs;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-TEST(ProfileTest, LoadsEveryBoardThatShips) {
-  for (const char* name : {"a100-80", "h100-80"}) {
-    ASSAY_ASSERT_OK_AND_ASSIGN(
-        const Board board, LoadBoard("fixtures/profiles/nvidia/" + std::string(name) + ".yaml"));
-    EXPECT_EQ(board.state.mig_supported, 1u);
-    EXPECT_GT(board.nvlinks, 0u);
+std::vector<std::filesystem::path> YamlFiles(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".yaml") {
+      files.push_back(entry.path());
+    }
   }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// What go-nvlib and nvidia-smi name the board's MIG profiles.
+std::vector<std::string> MigNames(const layout::GpuState& gpu) {
+  std::vector<std::string> names;
+  for (const layout::MigProfile& profile : gpu.mig_profiles) {
+    if (profile.valid != 0) {
+      char name[64];
+      layout::MigProfileName(gpu, profile, name, sizeof(name));
+      names.emplace_back(name);
+    }
+  }
+  return names;
+}
+
+struct Shipped {
+  std::string file;
+  std::uint64_t memory_mib;
+  std::vector<std::string> mig_names;
+};
+void PrintTo(const Shipped& board, std::ostream* out) { *out << board.file; }
+
+const std::vector<Shipped>& ShippedBoards() {
+  static const std::vector<Shipped> boards = {
+      {"a100-40",
+       40960,
+       {"1g.5gb", "1g.5gb+me", "1g.10gb", "2g.10gb", "3g.20gb", "4g.20gb", "7g.40gb"}},
+      {"a100-80",
+       81920,
+       {"1g.10gb", "1g.10gb+me", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"}},
+      {"a30", 24576, {"1g.6gb", "1g.6gb+me", "2g.12gb", "2g.12gb+me", "4g.24gb"}},
+      {"b200",
+       183359,
+       {"1g.23gb", "1g.23gb+me", "1g.45gb", "2g.45gb", "3g.90gb", "4g.90gb", "7g.180gb"}},
+      {"gb200",
+       189471,
+       {"1g.23gb", "1g.23gb+me", "1g.47gb", "2g.47gb", "3g.93gb", "4g.93gb", "7g.186gb"}},
+      {"gb300",
+       284208,
+       {"1g.35gb", "1g.35gb+me", "1g.70gb", "2g.70gb", "3g.139gb", "4g.139gb", "7g.278gb"}},
+      {"h100-80",
+       81559,
+       {"1g.10gb", "1g.10gb+me", "1g.20gb", "2g.20gb", "3g.40gb", "4g.40gb", "7g.80gb"}},
+      {"h200-141",
+       143771,
+       {"1g.18gb", "1g.18gb+me", "1g.35gb", "2g.35gb", "3g.71gb", "4g.71gb", "7g.141gb"}},
+      {"l4", 23034, {}},
+      {"l40s", 46068, {}},
+      {"rtx-pro-6000",
+       97887,
+       {"1g.24gb", "1g.24gb+me", "1g.24gb+gfx", "1g.24gb+me.all", "1g.24gb-me", "2g.48gb",
+        "2g.48gb+gfx", "2g.48gb+me.all", "2g.48gb-me", "4g.96gb", "4g.96gb+gfx"}},
+      {"t4", 15360, {}}};
+  return boards;
+}
+
+class ShippedBoardTest : public ::testing::TestWithParam<Shipped> {};
+
+TEST_P(ShippedBoardTest, LoadsWithItsMemoryAndMigProfiles) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Board board,
+                             LoadBoard("fixtures/profiles/nvidia/" + GetParam().file + ".yaml"));
+  EXPECT_EQ(board.state.identity.memory_total_bytes >> 20, GetParam().memory_mib);
+  EXPECT_EQ(MigNames(board.state), GetParam().mig_names);
+  EXPECT_EQ(board.state.mig_supported, GetParam().mig_names.empty() ? 0u : 1u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, ShippedBoardTest, ::testing::ValuesIn(ShippedBoards()));
+
+TEST(ProfileTest, EveryBoardThatShipsIsTested) {
+  std::vector<std::string> tested;
+  for (const Shipped& board : ShippedBoards()) {
+    tested.push_back(board.file + ".yaml");
+  }
+  std::vector<std::string> shipped;
+  for (const auto& path : YamlFiles("fixtures/profiles/nvidia")) {
+    shipped.push_back(path.filename());
+  }
+  EXPECT_EQ(shipped, tested);
 }
 
 TEST(ProfileTest, LoadsEveryNodeThatShips) {
-  for (const char* name : {"dgx-a100", "dgx-h100"}) {
-    ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeSpec spec,
-                               LoadNode("fixtures/nodes/" + std::string(name) + ".yaml"));
-    EXPECT_EQ(spec.gpus.size(), 8u);
+  for (const auto& path : YamlFiles("fixtures/nodes")) {
+    SCOPED_TRACE(path);
+    ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeSpec spec, LoadNode(path));
+    EXPECT_EQ(spec.name, path.stem());
     ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeImage image, model::BuildNode(spec));
-    EXPECT_EQ(image.gpus[7].links[0].remote, layout::Link::kSwitch);
+    std::set<std::uint32_t> board_ids;
+    for (const layout::GpuState& gpu : image.gpus) {
+      EXPECT_TRUE(board_ids.insert(gpu.identity.board_id).second) << gpu.identity.board_id;
+    }
   }
+}
+
+TEST(ProfileTest, SwitchesAndBridgesJoinGpus) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(model::NodeSpec spec, LoadNode("fixtures/nodes/dgx-h100.yaml"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeImage switched, model::BuildNode(spec));
+  EXPECT_EQ(switched.gpus[7].links[17].remote, layout::Link::kSwitch);
+  ASSAY_ASSERT_OK_AND_ASSIGN(spec, LoadNode("fixtures/nodes/a30-pairs.yaml"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeImage bridged, model::BuildNode(spec));
+  EXPECT_EQ(bridged.gpus[2].links[3].remote, layout::Link::kGpu);
+  EXPECT_EQ(bridged.gpus[2].links[3].remote_pci.bus, bridged.gpus[3].identity.pci.bus);
+  EXPECT_EQ(bridged.gpus[2].links[4].present, 0u);
+  ASSAY_ASSERT_OK_AND_ASSIGN(spec, LoadNode("fixtures/nodes/gb200-nvl72.yaml"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeImage rack, model::BuildNode(spec));
+  EXPECT_EQ(rack.gpus[0].fabric.clique, 1u);
+  EXPECT_EQ(rack.gpus[0].fabric.cluster_uuid[0], 0x0e);
+  EXPECT_EQ(rack.gpus[3].identity.platform.tray, 3u);
+}
+
+TEST(ProfileTest, ARunCountsItsPlacesUp) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const model::NodeSpec spec, LoadNode("fixtures/nodes/l4-64.yaml"));
+  ASSERT_EQ(spec.gpus.size(), 64u);
+  EXPECT_EQ(spec.gpus[7].pci.bus, 8u);
+  EXPECT_EQ(spec.gpus[63].pci.bus, 0xb8u);
+  EXPECT_EQ(spec.gpus[63].pci_switch, 8u);
 }
 
 TEST(ProfileTest, SameSeedSameUuids) {
@@ -76,14 +191,14 @@ TEST_P(WrongBoardTest, IsRefusedWithItsLine) {
 INSTANTIATE_TEST_SUITE_P(
     , WrongBoardTest,
     ::testing::Values(
-        Wrong{"architecture: hopper", "architecture: hoper", "6", "expected one of"},
-        Wrong{"cores: 16896", "cores: many", "8", "cores"},
-        Wrong{"  generation: 5", "  generation: 9", "14", "from 1 to 6"},
-        Wrong{"  min_w: 200", "  min_w: 800", "34", "power.min_w"},
-        Wrong{"  total_mib: 81559", "  total_mb: 81559", "18", "total_m"},
-        Wrong{"compute_capability: \"9.0\"", "compute_capability: nine", "7", "two numbers"},
-        Wrong{"  memory_mhz: [2619, 1593]", "  memory_mhz: [1593, 2619]", "29", "highest first"},
-        Wrong{"size: 4, starts: [0, 4]", "size: 4, starts: [0, 5]", "66", "memory slice"}));
+        Wrong{"architecture: hopper", "architecture: hoper", "8", "expected one of"},
+        Wrong{"cores: 16896", "cores: many", "10", "cores"},
+        Wrong{"  generation: 5", "  generation: 9", "16", "from 1 to 6"},
+        Wrong{"  min_w: 200", "  min_w: 800", "36", "power.min_w"},
+        Wrong{"  total_mib: 81559", "  total_mb: 81559", "20", "total_m"},
+        Wrong{"compute_capability: \"9.0\"", "compute_capability: nine", "9", "two numbers"},
+        Wrong{"  memory_mhz: [2619, 1593]", "  memory_mhz: [1593, 2619]", "31", "highest first"},
+        Wrong{"size: 4, starts: [0, 4]", "size: 4, starts: [0, 5]", "68", "memory slice"}));
 
 TEST(ProfileTest, NamesTheLineOfAProfileThatIsNotThere) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
@@ -96,6 +211,181 @@ TEST(ProfileTest, NamesTheLineOfAProfileThatIsNotThere) {
   EXPECT_THAT(LoadNode(dir / "node.yaml"),
               StatusIs(StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("node.yaml:4: gpus[0].profile"), HasSubstr("none.yaml"))));
+}
+
+// A board in a file of its own.
+Result<Board> LoadText(const std::string& name, const std::string& text, const TempDir& dir) {
+  ASSAY_RETURN_IF_ERROR(WriteFileAtomically(dir / name, text));
+  return LoadBoard(dir / name);
+}
+
+TEST(InheritanceTest, ErrorsNameTheFileThatHasTheLine) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string base, ReadFile("fixtures/profiles/nvidia/l4.yaml"));
+  ASSERT_THAT(WriteFileAtomically(dir / "base.yaml", base), IsOk());
+  const std::string head = "name: x\nextends: base.yaml\n";
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Board board, LoadText("x.yaml", head + "cores: 5\n", dir));
+  EXPECT_EQ(board.state.identity.cores, 5u);
+  EXPECT_EQ(board.state.identity.multiprocessors, 58u);
+  EXPECT_THAT(LoadText("x.yaml", head + "power:\n  max_w: none\n", dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("x.yaml:4: power.max_w")));
+  // What is wrong only together is told of the line that is read against it.
+  EXPECT_THAT(LoadText("x.yaml", head + "power:\n  max_w: 50\n", dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("base.yaml:")));
+  EXPECT_THAT(LoadText("x.yaml", head + "colour: red\n", dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("x.yaml:3: colour")));
+  EXPECT_THAT(LoadText("x.yaml", "name: x\nextends: none.yaml\n", dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("x.yaml:2: extends")));
+  EXPECT_THAT(LoadText("x.yaml", "name: x\nextends: x.yaml\n", dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("ring")));
+}
+
+// A node of A30 boards with `text` for what comes after its name and driver.
+Result<model::NodeSpec> LoadNodeWith(const std::string& text, const TempDir& dir) {
+  const std::filesystem::path profile =
+      std::filesystem::absolute("fixtures/profiles/nvidia/a30.yaml");
+  std::string yaml = "name: n\ndriver: {version: 1.2.3, branch: r1, cuda: \"13.0\"}\n" + text;
+  for (std::size_t at = 0; (at = yaml.find("GPU", at)) != yaml.npos;) {
+    yaml.replace(
+        at, 3,
+        "profile: " + profile.string() + ", root_bus: 0, numa_node: 0, cpus: [0-1], module_id: 0");
+  }
+  ASSAY_RETURN_IF_ERROR(WriteFileAtomically(dir / "node.yaml", yaml));
+  return LoadNode(dir / "node.yaml");
+}
+
+TEST(NodeTest, RefusesRunsAndBridgesThatCannotBe) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
+  const auto refused = [](const std::string& where) {
+    return StatusIs(StatusCode::kInvalidArgument, HasSubstr(where));
+  };
+  const std::string pair = "gpus:\n  - {GPU, pci: \"0:1:0.0\", count: 2, step: {bus: 1}}\n";
+  EXPECT_THAT(LoadNodeWith(pair + "nvlink_bridges:\n  - {gpus: [0, 1]}\n", dir), IsOk());
+  EXPECT_THAT(LoadNodeWith(pair + "nvlink_bridges:\n  - {gpus: [0, 2]}\n", dir),
+              refused("node.yaml:6: nvlink_bridges[0].gpus[1]"));
+  EXPECT_THAT(LoadNodeWith(pair + "nvlink_bridges:\n  - {gpus: [0, 0]}\n", dir),
+              refused("node.yaml:6: nvlink_bridges[0].gpus[1]"));
+  EXPECT_THAT(LoadNodeWith(pair + "nvlink_bridges:\n  - {gpus: [0]}\n", dir),
+              refused("expected two"));
+  EXPECT_THAT(LoadNodeWith("gpus:\n  - {GPU, pci: \"0:1:0.0\", count: 300, step: {bus: 1}}\n", dir),
+              refused("node.yaml:4: gpus[0]: count: GPU 255"));
+  EXPECT_THAT(LoadNodeWith("gpus:\n  - {GPU, pci: \"0:1:0.0\", count: 3}\n", dir), refused("step"));
+  EXPECT_THAT(LoadNodeWith(pair + "fabric: {cluster_uuid: abc, clique: 1}\n", dir),
+              refused("node.yaml:5: fabric.cluster_uuid"));
+  EXPECT_THAT(
+      LoadNodeWith(pair + "platform: {chassis_serial: \"12345678901234567\", slot: 1}\n", dir),
+      refused("platform.chassis_serial"));
+}
+
+// What editors check is what the loader accepts: a document that uses every property loads, and
+// each property can be left out exactly if the schema requires it not.
+class SchemaTest : public ::testing::Test {
+ protected:
+  // The schema, and a document that its loader accepts.
+  void Use(const std::string& schema, nlohmann::json document,
+           std::function<bool(const std::filesystem::path&)> loads) {
+    Result<TempDir> dir = TempDir::Create("schema-test");
+    ASSERT_THAT(dir, IsOk());
+    dir_.emplace(*std::move(dir));
+    const Result<std::string> text = ReadFile("fixtures/schema/" + schema);
+    ASSERT_THAT(text, IsOk());
+    schema_ = nlohmann::json::parse(*text);
+    document_ = std::move(document);
+    loads_ = std::move(loads);
+    ASSERT_TRUE(Loads(document_));
+  }
+  static nlohmann::json Document(const std::filesystem::path& yaml) {
+    const Result<yaml::Node> root = yaml::ParseFile(yaml);
+    EXPECT_THAT(root, IsOk());
+    return nlohmann::json::parse(yaml::ToJson(*root));
+  }
+
+  bool Loads(const nlohmann::json& document) const {
+    EXPECT_THAT(WriteFileAtomically(*dir_ / "document.yaml", document.dump()), IsOk());
+    return loads_(*dir_ / "document.yaml");
+  }
+
+  // `pointer` is of an object of the document with these properties.
+  void CheckObject(const std::string& pointer, const nlohmann::json& properties,
+                   const nlohmann::json& required) const {
+    SCOPED_TRACE(pointer);
+    const nlohmann::json::json_pointer at(pointer);
+    const std::set<std::string> needed(required.begin(), required.end());
+    for (const auto& [key, property] : properties.items()) {
+      if (key == "extends") {
+        continue;
+      }
+      ASSERT_TRUE(document_[at].contains(key)) << key;
+      nlohmann::json without = document_;
+      without[at].erase(key);
+      EXPECT_EQ(Loads(without), !needed.contains(key)) << key;
+    }
+    nlohmann::json with_more = document_;
+    with_more[at]["unknown"] = 1;
+    EXPECT_FALSE(Loads(with_more));
+  }
+  // An object that the schema describes in one place.
+  void CheckObject(const std::string& pointer, const nlohmann::json& object) const {
+    CheckObject(pointer, object["properties"], object.value("required", nlohmann::json::array()));
+  }
+
+  const nlohmann::json& schema() const { return schema_; }
+
+ private:
+  std::optional<TempDir> dir_;
+  nlohmann::json schema_;
+  nlohmann::json document_;
+  std::function<bool(const std::filesystem::path&)> loads_;
+};
+
+TEST_F(SchemaTest, OfBoardsAgreesWithTheLoader) {
+  nlohmann::json board = Document("fixtures/profiles/nvidia/h100-80.yaml");
+  board["fans"] = 0;
+  board["encoders"] = 0;
+  board["ecc"] = true;
+  board["memory_repair"] = "remap-rows";
+  board["c2c"] = {{"links", 1}, {"mbps", 1}};
+  board["mig"]["profiles"][0]["encoders"] = 0;
+  board["mig"]["profiles"][0]["attribute"] = "+me";
+  Use("board.schema.json", board, [](const auto& path) { return LoadBoard(path).ok(); });
+  const nlohmann::json& properties = schema()["properties"];
+  CheckObject("", properties, schema()["then"]["required"]);
+  for (const auto& [name, part] : schema()["then"]["properties"].items()) {
+    CheckObject("/" + name, properties[name]["properties"], part["required"]);
+  }
+  CheckObject("/mig/profiles/0", properties["mig"]["properties"]["profiles"]["items"]);
+}
+
+TEST_F(SchemaTest, OfNodesAgreesWithTheLoader) {
+  nlohmann::json node = Document("fixtures/nodes/gb200-nvl72.yaml");
+  for (nlohmann::json& gpu : node["gpus"]) {
+    gpu["profile"] = std::filesystem::absolute("fixtures/profiles/nvidia/gb200.yaml");
+    gpu["switch"] = 1;
+  }
+  node["gpus"][0]["minor"] = 7;
+  node["gpus"][1]["count"] = 2;
+  node["gpus"][1]["step"] = {
+      {"domain", 1}, {"bus", 1}, {"root_bus", 1}, {"switch", 1}, {"module_id", 1}};
+  node["nvlink_bridges"] = nlohmann::json::array({{{"gpus", {0, 1}}}});
+  Use("node.schema.json", node, [](const auto& path) { return LoadNode(path).ok(); });
+  const nlohmann::json& properties = schema()["properties"];
+  CheckObject("", schema());
+  for (const char* name : {"driver", "nvswitch", "fabric", "platform"}) {
+    CheckObject("/" + std::string(name), properties[name]);
+  }
+  CheckObject("/nvlink_bridges/0", properties["nvlink_bridges"]["items"]);
+  CheckObject("/gpus/1/step", properties["gpus"]["items"]["properties"]["step"]);
+  // One GPU and a run have not the same: a minor number is of one GPU; a run needs its
+  // count and step.
+  nlohmann::json one = properties["gpus"]["items"];
+  one["properties"].erase("count");
+  one["properties"].erase("step");
+  CheckObject("/gpus/0", one);
+  nlohmann::json run = properties["gpus"]["items"];
+  run["properties"].erase("minor");
+  run["required"].push_back("count");
+  run["required"].push_back("step");
+  CheckObject("/gpus/1", run);
 }
 
 TEST(ProfileTest, TwoGpusAtOnePlaceAreRefused) {

@@ -51,7 +51,8 @@ class PythonClientsTest(unittest.TestCase):
         devices = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(8)]
         for first in devices:
             self.assertEqual(pynvml.nvmlDeviceGetNvLinkState(first, 17), 1)
-            self.assertEqual(pynvml.nvmlDeviceGetNvLinkVersion(first, 0), 4)
+            self.assertEqual(pynvml.nvmlDeviceGetNvLinkVersion(first, 0),
+                             pynvml.NVML_NVLINK_VERSION_4_0)
             for second in devices:
                 if first is not second:
                     self.assertEqual(
