@@ -29,10 +29,15 @@ bool IsAnyGiven(Argument... arguments) {
   return !kHasPointers || any_given;
 }
 
+// The version word of these is a result.
+template <typename T>
+constexpr bool kTellsVersion =
+    std::is_same_v<T, nvmlVgpuMetadata_t*> || std::is_same_v<T, nvmlVgpuPgpuMetadata_t*>;
+
 // A struct with a version word must name a version.
 template <typename T>
 bool HasVersion(T argument) {
-  if constexpr (kIsPointerArgument<T>) {
+  if constexpr (kIsPointerArgument<T> && !kTellsVersion<T>) {
     if (argument == nullptr) {
       return true;
     }
