@@ -6,6 +6,7 @@
 #include "allocator/planner/internal/distribution.h"
 #include "allocator/search/search.h"
 #include "api/json/json.h"
+#include "base/check.h"
 
 namespace assay::allocator {
 
@@ -64,11 +65,13 @@ void Planner::SetNode(const Node& node) {
   } else {
     nodes_.push_back(node);
   }
+  fleet_.reset();
   remembered_.erase(node.metadata.name);
 }
 
 void Planner::RemoveNode(std::string_view name) {
   std::erase_if(nodes_, [&](const Node& node) { return node.metadata.name == name; });
+  fleet_.reset();
   remembered_.erase(std::string(name));
 }
 
@@ -138,26 +141,25 @@ Result<std::optional<Placement>> Planner::Place(const Group& claims, Policy poli
 }
 
 Result<std::optional<Placement>> Planner::FirstFit(const Group& claims) {
-  Status error;
-  Attempt attempt(inventory_.TakeSnapshot(), claims, options_.allocate);
-  for (const Node& node : nodes_) {
-    auto allocations = attempt.Allocate(node);
-    if (!allocations.ok()) {
-      if (allocations.status().code() == StatusCode::kInvalidArgument) {
-        return allocations.status();
-      }
-      error = error.ok() ? allocations.status() : error;
-    } else if (allocations->has_value()) {
-      Placement placement;
-      placement.node = node.metadata.name;
-      placement.allocations = **std::move(allocations);
-      return std::optional(std::move(placement));
+  if (!fleet_.has_value()) {
+    std::vector<const Node*> nodes;
+    for (const Node& node : nodes_) {
+      nodes.push_back(&node);
     }
+    fleet_.emplace(std::move(nodes));
   }
-  if (!error.ok()) {
-    return error;
+  Attempt attempt(inventory_.TakeSnapshot(), claims, options_.allocate);
+  ASSAY_ASSIGN_OR_RETURN(const std::optional<std::size_t> first, fleet_->FirstFit(attempt));
+  if (!first.has_value()) {
+    return std::optional<Placement>();
   }
-  return std::optional<Placement>();
+  const Node& node = nodes_[*first];
+  ASSAY_ASSIGN_OR_RETURN(auto allocations, attempt.Allocate(node));
+  ASSAY_CHECK(allocations.has_value()) << node.metadata.name << " fitted";
+  Placement placement;
+  placement.node = node.metadata.name;
+  placement.allocations = *std::move(allocations);
+  return std::optional(std::move(placement));
 }
 
 Result<std::optional<Placement>> Planner::BestFit(const Group& claims) {

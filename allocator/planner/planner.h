@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "allocator/allocator.h"
+#include "allocator/fleet.h"
 #include "allocator/policy/best_fit.h"
 #include "allocator/policy/ledger.h"
 #include "allocator/policy/quality.h"
@@ -145,6 +146,7 @@ class Planner {
   bool scale_changed_ = false;
   policy::BestFit best_fit_;
   std::vector<api::core::Node> nodes_;
+  std::optional<Fleet> fleet_;  // of `nodes_`; made anew after they changed
   std::map<std::string, api::resource::ResourceSlice, std::less<>> slices_;
   std::map<std::string, api::resource::DeviceClass, std::less<>> classes_;
   std::map<std::string, api::resource::ResourceClaim, std::less<>> claims_;
