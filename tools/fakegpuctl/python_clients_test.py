@@ -1,4 +1,4 @@
-"""Unmodified nvidia-ml-py and gpustat see the node that fakegpuctl makes.
+"""Unmodified nvidia-ml-py, gpustat and nvitop see the node that fakegpuctl makes.
 
 Usage: python_clients_test.py FAKEGPUCTL NODE_FILE, with the library's directory in LD_LIBRARY_PATH.
 """
@@ -138,6 +138,42 @@ class PythonClientsTest(unittest.TestCase):
         (process,) = report["gpus"][5]["processes"]
         self.assertEqual(process["pid"], os.getpid())
         self.assertEqual(process["gpu_memory_usage"], 1024)
+
+    def nvitop(self, script):
+        """What a script prints with nvitop's API, in a process of its own."""
+        return json.loads(subprocess.run(
+            [sys.executable, "-c", "import json, nvitop\n" + script],
+            check=True, capture_output=True, text=True).stdout)
+
+    def test_nvitop_shows_the_node(self):
+        fakegpuctl("proc", "start", "5", "--pid", str(os.getpid()), "--memory", "1024",
+                   "--utilization", "70")
+        screen = subprocess.run([sys.executable, "-m", "nvitop", "--once"], check=True,
+                                capture_output=True, text=True).stdout
+        self.assertIn("1024MiB", screen)
+        self.assertNotIn("N/A / ", screen)
+        devices = self.nvitop("""
+print(json.dumps([{"uuid": d.uuid(), "total": d.memory_total(), "percent": d.gpu_utilization(),
+                   "nvlinks": d.nvlink_link_count(),
+                   "processes": {p: q.gpu_memory() for p, q in d.processes().items()}}
+                  for d in nvitop.Device.all()]))""")
+        self.assertEqual([device["uuid"] for device in devices],
+                         [gpu["uuid"] for gpu in self.shown["gpus"]])
+        self.assertEqual(devices[5]["processes"], {str(os.getpid()): 1024 << 20})
+        self.assertAlmostEqual(devices[5]["percent"], 70, delta=2)
+        self.assertEqual(devices[5]["nvlinks"], 18)
+
+    @unittest.skipIf(os.geteuid() != 0, "setters are root's")
+    def test_nvitop_shows_mig_devices(self):
+        device = pynvml.nvmlDeviceGetHandleByIndex(2)
+        pynvml.nvmlDeviceSetMigMode(device, 1)
+        for profile, compute_profile in ((9, 2), (19, 0)):
+            instance = pynvml.nvmlDeviceCreateGpuInstance(device, profile)
+            pynvml.nvmlGpuInstanceCreateComputeInstance(instance, compute_profile)
+        names = self.nvitop("""
+print(json.dumps([m.name() for m in nvitop.Device(2).mig_devices()]))""")
+        self.assertEqual(names, ["NVIDIA H100 80GB HBM3 MIG 3g.40gb",
+                                 "NVIDIA H100 80GB HBM3 MIG 1g.10gb"])
 
 
 unittest.main(verbosity=2)
