@@ -14,7 +14,7 @@ shift 2
 mkdir -p "$(dirname "$program")"
 cd "$module"
 command -v go >/dev/null || { echo "skipped: there is no Go here"; exit 77; }
-if ! output=$(GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=0 go build -o "$program" "${@:-.}" 2>&1); then
+if ! output=$(GOWORK=off GOFLAGS=-mod=readonly CGO_ENABLED=${CGO_ENABLED:-0} go build -o "$program" "${@:-.}" 2>&1); then
   echo "$output" >&2
   if grep -qE 'dial tcp|lookup |proxyconnect|i/o timeout|connection refused|requires go' <<<"$output"; then
     echo "skipped: the modules, or a Go that is new enough, cannot be had here"
