@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <system_error>
 
 #include "base/file.h"
@@ -15,40 +13,15 @@
 #include "fakegpu/layout/transaction.h"
 #include "fakegpu/model/fault_effects.h"
 #include "fakegpu/model/node_builder.h"
+#include "fakegpu/model/state_text.h"
 #include "fakegpu/profile/profile.h"
 
 namespace assay::fakegpu::control {
 namespace {
 
-Status OpenStatus(layout::OpenError error, const std::filesystem::path& path) {
-  const std::string message = path.string() + ": " + layout::OpenErrorText(error);
-  switch (error) {
-    case layout::OpenError::kNone:
-      return OkStatus();
-    case layout::OpenError::kNotFound:
-      return NotFoundError(message);
-    case layout::OpenError::kNoPermission:
-      return PermissionDeniedError(message);
-    case layout::OpenError::kForeign:
-    case layout::OpenError::kCorrupt:
-      return DataLossError(message);
-    case layout::OpenError::kSystem:
-      return InternalError(message);
-  }
-  return InternalError(message);
-}
-
-std::string PciText(const layout::PciAddress& pci) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", pci.domain, pci.bus, pci.device,
-                pci.function);
-  return text;
-}
-
-template <std::size_t N>
-std::string Text(const char (&field)[N]) {
-  return std::string(field, strnlen(field, N));
-}
+using model::OpenStatus;
+using model::PciText;
+using model::Text;
 
 bool IsNamed(const layout::GpuState& gpu, std::uint32_t slot, std::string_view name) {
   return name == "all" || name == std::to_string(slot) || name == Text(gpu.identity.uuid) ||

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "fakegpu/layout/metrics.h"
 #include "fakegpu/layout/region.h"
+#include "fakegpu/model/state_text.h"
 
 namespace assay::fakegpu::model {
 namespace {
@@ -20,13 +21,6 @@ constexpr std::uint32_t kFabricCompleted = 3;  // NVML_GPU_FABRIC_STATE_COMPLETE
 
 auto Order(const layout::PciAddress& pci) {
   return std::tuple(pci.domain, pci.bus, pci.device, pci.function);
-}
-
-std::string PciText(const layout::PciAddress& pci) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%04x:%02x:%02x.%x", pci.domain, pci.bus, pci.device,
-                pci.function);
-  return text;
 }
 
 // Links go to the bridge's other end, or to the switches in turn: each board has as many to one as

@@ -7,11 +7,11 @@ constexpr char kBash[] = R"(_fakegpuctl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      create|show|inject|heal|unplug|replug|proc|clock|driver|completion) command=$word; break ;;
+      create|show|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
     esac
   done
   case $command in
-    "") COMPREPLY=($(compgen -W "create show inject heal unplug replug proc clock driver completion --state --help --version" -- "$current")) ;;
+    "") COMPREPLY=($(compgen -W "create show inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
     create) COMPREPLY=($(compgen -W "--replace --seed --help" -- "$current") $(compgen -f -- "$current")) ;;
     show) COMPREPLY=($(compgen -W "--output text json --help" -- "$current")) ;;
     inject)
@@ -24,6 +24,8 @@ constexpr char kBash[] = R"(_fakegpuctl() {
     proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --help" -- "$current")) ;;
     clock) COMPREPLY=($(compgen -W "hold step run" -- "$current")) ;;
     driver) COMPREPLY=($(compgen -W "load unload" -- "$current")) ;;
+    root) COMPREPLY=($(compgen -W "--library --nvidia-smi --help" -- "$current") $(compgen -d -- "$current")) ;;
+    run) COMPREPLY=($(compgen -W "--library --help --" -- "$current") $(compgen -c -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
   esac
 }

@@ -9,6 +9,7 @@
 
 #include "fakegpu/control/control.h"
 #include "tools/fakegpuctl/completion.h"
+#include "tools/fakegpuctl/host.h"
 #include "tools/fakegpuctl/show.h"
 
 namespace assay::tools {
@@ -41,6 +42,13 @@ constexpr char kFaults[] =
   nvlink=N                            NVLink N goes down
   return=FUNCTION:CODE                a function answers a return code)";
 
+constexpr char kRun[] =
+    R"(The program sees the node's GPUs in /sys/bus/pci/devices, /proc/driver, /proc/devices
+and /dev, in a mount namespace of its own, and finds libnvidia-ml.so.1 in
+LD_LIBRARY_PATH. It takes fakegpuctl's place: signals and its exit code are its own.
+
+  fakegpuctl run -- gpu-kubelet-plugin --nvidia-driver-root /tmp/root ...)";
+
 // What a command line asked for; run after it is parsed.
 struct Options {
   std::string state;
@@ -55,6 +63,10 @@ struct Options {
   std::uint64_t memory_mib = 0;
   std::uint32_t utilization = 0;
   std::string step;
+  std::string directory;
+  std::string library;
+  std::string nvidia_smi;
+  std::vector<std::string> program;
 };
 using Command = std::function<Status()>;
 
@@ -207,6 +219,27 @@ void AddClockAndDriver(CLI::App& app, Options& options, Command& command) {
                  &Node::UnloadDriver);
 }
 
+void AddHost(CLI::App& app, Options& options, Command& command) {
+  CLI::App* root = app.add_subcommand("root", "Write a driver root for software that takes one");
+  root->add_option("DIR", options.directory, "An empty directory, or none yet")->required();
+  root->add_option("--library", options.library, "Assay's libnvidia-ml.so.1, else the one built");
+  root->add_option("--nvidia-smi", options.nvidia_smi, "The program to put there, else PATH's");
+  root->callback([&] {
+    command = [&options] {
+      return MakeRoot(options.state, options.directory,
+                      {.library = options.library, .nvidia_smi = options.nvidia_smi});
+    };
+  });
+  CLI::App* run = app.add_subcommand("run", "Run a program to which this node is the machine");
+  run->footer(kRun);
+  run->add_option("--library", options.library, "Assay's libnvidia-ml.so.1, else the one built");
+  run->add_option("COMMAND", options.program, "The program and its arguments, after --")
+      ->required();
+  run->callback([&] {
+    command = [&options] { return RunProgram(options.state, options.library, options.program); };
+  });
+}
+
 // CLI11 calls a command that it does not know a missing one; this names it.
 std::string Complaint(const CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
@@ -235,6 +268,7 @@ int Main(int argc, char** argv) {
   AddFaults(app, options, command);
   AddProcesses(app, options, command);
   AddClockAndDriver(app, options, command);
+  AddHost(app, options, command);
   CLI::App* completion = app.add_subcommand("completion", "Print a shell's completion script");
   completion->add_option("SHELL", options.shell, "bash or zsh")
       ->required()
