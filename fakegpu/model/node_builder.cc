@@ -56,11 +56,12 @@ Result<layout::GpuState> BuildGpu(const NodeSpec& spec, const PlacedGpu& placed,
   layout::GpuState gpu = placed.board;
   Random random(spec.seed * 0x9e3779b97f4a7c15 + slot);
   layout::Identity& identity = gpu.identity;
-  ASSAY_RETURN_IF_ERROR(SetText("GPU-" + random.Uuid(), identity.uuid));
+  const std::string uuid = "GPU-" + random.Uuid();
+  ASSAY_RETURN_IF_ERROR(SetText(placed.uuid.value_or(uuid), identity.uuid));
   char serial[16];
   std::snprintf(serial, sizeof(serial), "165%010llu",
                 static_cast<unsigned long long>(random.Below(10'000'000'000)));
-  ASSAY_RETURN_IF_ERROR(SetText(serial, identity.serial));
+  ASSAY_RETURN_IF_ERROR(SetText(placed.serial.value_or(serial), identity.serial));
   identity.pci = placed.pci;
   identity.pci_root_bus = placed.pci_root_bus;
   identity.pci_switch = placed.pci_switch;

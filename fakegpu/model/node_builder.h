@@ -29,6 +29,8 @@ struct PlacedGpu {
   std::vector<layout::CpuRange> cpus;
   std::uint32_t module_id = 0;
   std::optional<std::uint32_t> minor;  // The place in PCI order unless said.
+  std::optional<std::string> uuid;     // Made of the seed unless said,
+  std::optional<std::string> serial;   // and so is this.
   std::uint32_t nvlinks = 0;           // How many the board has.
   // By an NVLink bridge, to another of the node's GPUs: its place in NodeSpec::gpus.
   std::optional<std::size_t> bridged_to;

@@ -418,6 +418,14 @@ Result<model::PlacedGpu> ReadPlacedGpu(const Node& node, const Board& board) {
   if (node.Find("minor") != nullptr) {
     ASSAY_READ(node, "minor", 0, layout::kMaxGpus - 1, placed.minor.emplace());
   }
+  const auto read_text = [&node](const char* key, std::optional<std::string>& text) -> Status {
+    if (node.Find(key) != nullptr) {
+      ASSAY_ASSIGN_OR_RETURN(text.emplace(), node.GetString(key));
+    }
+    return OkStatus();
+  };
+  ASSAY_RETURN_IF_ERROR(read_text("uuid", placed.uuid));
+  ASSAY_RETURN_IF_ERROR(read_text("serial", placed.serial));
   ASSAY_ASSIGN_OR_RETURN(const auto* cpus, Items(node, "cpus", layout::kMaxCpuRanges));
   for (const Node& range : *cpus) {
     ASSAY_ASSIGN_OR_RETURN(placed.cpus.emplace_back(), CpuRange(range));
@@ -432,8 +440,8 @@ Status ReadPlacedGpus(const Node& node, const Board& board, std::vector<model::P
   Step step;
   if (node.Find("count") != nullptr) {
     ASSAY_READ(node, "count", 1, layout::kMaxGpus, count);
-    if (placed.minor.has_value()) {
-      return node.Error("minor: belongs to one GPU, but count is given");
+    if (placed.minor.has_value() || placed.uuid.has_value() || placed.serial.has_value()) {
+      return node.Error("minor, uuid and serial: they belong to one GPU, but count is given");
     }
     ASSAY_ASSIGN_OR_RETURN(const Node* step_node, node.Require("step"));
     ASSAY_ASSIGN_OR_RETURN(step, ReadStep(*step_node));
@@ -579,8 +587,9 @@ Result<model::NodeSpec> LoadNode(const std::filesystem::path& path) {
   ASSAY_ASSIGN_OR_RETURN(const auto* gpus, Items(root, "gpus", layout::kMaxGpus));
   std::map<std::string, Board> boards;  // By the path as written.
   for (const Node& gpu : *gpus) {
-    ASSAY_RETURN_IF_ERROR(gpu.CheckKeys({"profile", "pci", "root_bus", "switch", "numa_node",
-                                         "cpus", "module_id", "minor", "count", "step"}));
+    ASSAY_RETURN_IF_ERROR(
+        gpu.CheckKeys({"profile", "pci", "root_bus", "switch", "numa_node", "cpus", "module_id",
+                       "minor", "uuid", "serial", "count", "step"}));
     ASSAY_ASSIGN_OR_RETURN(const Node* profile, gpu.Require("profile"));
     ASSAY_ASSIGN_OR_RETURN(const std::string file, profile->AsString());
     if (!boards.contains(file)) {

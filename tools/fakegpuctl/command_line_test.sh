@@ -1,5 +1,5 @@
 #!/bin/sh
-# command_line_test.sh FAKEGPUCTL: what a user meets on the command line, wrong input above all: one
+# command_line_test.sh FAKEGPUCTL LIBRARY: what a user meets on the command line, wrong input above all: one
 # line, exit code 2, nothing left behind.
 set -u
 fakegpuctl=$1
@@ -56,6 +56,15 @@ accepted "inject" inject 0 lost thermal=95
 accepted "show lost" show
 grep -q "lost" "$directory/out" || fail "show: no lost GPU in $(cat "$directory/out")"
 accepted "heal" heal all
+refused "no NVML" "/nowhere/libnvidia-ml.so.1" capture --library /nowhere/libnvidia-ml.so.1 "$directory/captured"
+[ ! -e "$directory/captured" ] || fail "a refused capture left something behind"
+accepted "capture" capture --library "$2" "$directory/captured"
+"$fakegpuctl" --state "$directory/copy" create "$directory/captured/node.yaml" > "$directory/out" ||
+  fail "the node of a capture"
+accepted "show" show -o json
+uuids=$(grep uuid "$directory/out")
+[ "$("$fakegpuctl" --state "$directory/copy" show -o json | grep uuid)" = "$uuids" ] ||
+  fail "capture: another node"
 accepted "help" --help
 accepted "help of a command" inject --help
 grep -q "power-brake" "$directory/out" || fail "inject --help does not teach the faults"

@@ -7,12 +7,13 @@ constexpr char kBash[] = R"(_fakegpuctl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      create|show|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
+      create|capture|show|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
     esac
   done
   case $command in
-    "") COMPREPLY=($(compgen -W "create show inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
+    "") COMPREPLY=($(compgen -W "create capture show inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
     create) COMPREPLY=($(compgen -W "--replace --seed --help" -- "$current") $(compgen -f -- "$current")) ;;
+    capture) COMPREPLY=($(compgen -W "--library --help" -- "$current") $(compgen -d -- "$current")) ;;
     show) COMPREPLY=($(compgen -W "--output text json --help" -- "$current")) ;;
     inject)
       if [[ $previous == inject ]]; then

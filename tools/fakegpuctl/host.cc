@@ -8,6 +8,8 @@
 #include <cstring>
 #include <sstream>
 
+#include "base/file.h"
+#include "fakegpu/capture/capture.h"
 #include "fakegpu/control/control.h"
 #include "fakegpu/host/private_view.h"
 
@@ -81,6 +83,27 @@ Status RunProgram(const fs::path& state, const fs::path& library,
   const int reason = errno;
   std::fprintf(stderr, "fakegpuctl: %s: %s\n", arguments[0], std::strerror(reason));
   std::exit(reason == ENOENT ? kExitNotFound : kExitNotExecutable);
+}
+
+Status CaptureNode(const std::string& library, const fs::path& directory) {
+  fakegpu::capture::CaptureOptions options;
+  options.library = library;
+  ASSAY_ASSIGN_OR_RETURN(const auto files, fakegpu::capture::Capture(options));
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) {
+    return ErrnoError(error.value(), directory.string());
+  }
+  // node.yaml names the others: it comes last.
+  for (const bool is_node : {false, true}) {
+    for (const auto& [name, text] : files) {
+      if ((name == fakegpu::capture::kNodeFile) == is_node) {
+        ASSAY_RETURN_IF_ERROR(WriteFileAtomically(directory / name, text));
+      }
+    }
+  }
+  std::printf("%s\n", (directory / fakegpu::capture::kNodeFile).c_str());
+  return OkStatus();
 }
 
 }  // namespace assay::tools

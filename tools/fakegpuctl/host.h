@@ -1,4 +1,5 @@
-// The commands that show a node to programs as their machine: root, run.
+// The commands that show a node to programs as their machine, and a machine as a node: root, run,
+// capture.
 //
 // Not thread-safe.
 #ifndef ASSAY_TOOLS_FAKEGPUCTL_HOST_H_
@@ -22,6 +23,9 @@ Status MakeRoot(const std::filesystem::path& state, const std::filesystem::path&
 // be started ends this process with a shell's exit codes, 126 and 127.
 Status RunProgram(const std::filesystem::path& state, const std::filesystem::path& library,
                   const std::vector<std::string>& program);
+
+// Writes what NVML says of its GPUs into `directory`, which `create` takes node.yaml from.
+Status CaptureNode(const std::string& library, const std::filesystem::path& directory);
 
 }  // namespace assay::tools
 

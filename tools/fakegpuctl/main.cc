@@ -153,6 +153,17 @@ void AddCreateAndShow(CLI::App& app, Options& options, Command& command) {
   show->callback([&] { command = [&options] { return Show(options); }; });
 }
 
+void AddCapture(CLI::App& app, Options& options, Command& command) {
+  CLI::App* capture =
+      app.add_subcommand("capture", "Describe the GPUs of whatever NVML is here; it only reads");
+  capture->add_option("DIR", options.directory, "For node.yaml and its boards' profiles")
+      ->required();
+  capture->add_option("--library", options.library, "As dlopen takes it")
+      ->default_val("libnvidia-ml.so.1");
+  capture->callback(
+      [&] { command = [&options] { return CaptureNode(options.library, options.directory); }; });
+}
+
 void AddFaults(CLI::App& app, Options& options, Command& command) {
   CLI::App* inject = app.add_subcommand("inject", "Play faults on a GPU");
   AddGpu(inject, options);
@@ -265,6 +276,7 @@ int Main(int argc, char** argv) {
                  "The node's state file; else $ASSAY_FAKEGPU_STATE, else "
                  "/run/assay/fakegpu/state");
   AddCreateAndShow(app, options, command);
+  AddCapture(app, options, command);
   AddFaults(app, options, command);
   AddProcesses(app, options, command);
   AddClockAndDriver(app, options, command);
