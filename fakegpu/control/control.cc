@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "fakegpu/layout/accounting.h"
 #include "fakegpu/layout/metrics.h"
+#include "fakegpu/layout/mig.h"
 #include "fakegpu/layout/region.h"
 #include "fakegpu/layout/transaction.h"
 #include "fakegpu/model/fault_effects.h"
@@ -94,6 +95,29 @@ std::uint64_t Total(const std::uint64_t (&counts)[8]) {
   return total;
 }
 
+std::vector<GpuInstanceInfo> DescribeInstances(const layout::GpuState& gpu) {
+  std::vector<GpuInstanceInfo> instances;
+  for (const layout::GpuInstance& instance : gpu.gpu_instances) {
+    if (instance.used == 0 || instance.profile >= layout::kMaxMigProfiles) {
+      continue;
+    }
+    char profile[64];
+    layout::MigProfileName(gpu, gpu.mig_profiles[instance.profile], profile, sizeof(profile));
+    GpuInstanceInfo& info = instances.emplace_back();
+    info = {.id = instance.id,
+            .profile = profile,
+            .start = instance.start,
+            .size = instance.size,
+            .compute_instances = {}};
+    for (const layout::ComputeInstance& compute : instance.compute_instances) {
+      if (compute.used != 0) {
+        info.compute_instances.push_back({.id = compute.id, .uuid = Text(compute.uuid)});
+      }
+    }
+  }
+  return instances;
+}
+
 GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, std::uint32_t slot,
                     std::int64_t now) {
   const layout::Readings readings = layout::Measure(gpu, now);
@@ -111,6 +135,8 @@ GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, 
   info.plugged = gpu.health.plugged != 0;
   info.lost = gpu.health.lost != 0;
   info.mig_enabled = gpu.settings.mig_current != 0;
+  info.mig_memory_slices = gpu.mig_supported == 0 ? 0 : gpu.mig_memory_slices;
+  info.gpu_instances = DescribeInstances(gpu);
   info.temperature_c = readings.temperature_c;
   info.power_mw = readings.power_mw;
   info.utilization_percent = readings.gpu_percent;
@@ -191,6 +217,7 @@ Result<NodeInfo> Node::Show() const {
     info.cuda_version = std::to_string(node.cuda_version / 1000) + "." +
                         std::to_string(node.cuda_version % 1000 / 10);
     info.driver_loaded = node.driver_loaded != 0;
+    info.time = Duration(now);
     for (std::uint32_t slot = 0; slot < copy.gpu_count(); ++slot) {
       info.gpus.push_back(DescribeGpu(node, copy.gpu(slot), slot, now));
     }

@@ -55,6 +55,19 @@ struct ProcessInfo {
   std::uint64_t memory_bytes = 0;
 };
 
+struct ComputeInstanceInfo {
+  std::uint32_t id = 0;
+  std::string uuid;  // Of the MIG device.
+};
+// A MIG instance in its place: `size` of the GPU's memory slices, from `start`.
+struct GpuInstanceInfo {
+  std::uint32_t id = 0;
+  std::string profile;  // "1g.10gb".
+  std::uint32_t start = 0;
+  std::uint32_t size = 0;
+  std::vector<ComputeInstanceInfo> compute_instances;
+};
+
 // A GPU as `fakegpuctl show` prints it, at one instant.
 struct GpuInfo {
   std::uint32_t slot = 0;   // Its place in the node, which unplugging does not change.
@@ -69,6 +82,8 @@ struct GpuInfo {
   bool plugged = true;
   bool lost = false;
   bool mig_enabled = false;
+  std::uint32_t mig_memory_slices = 0;  // 0: the board has no MIG.
+  std::vector<GpuInstanceInfo> gpu_instances;
   std::uint32_t temperature_c = 0;
   std::uint32_t power_mw = 0;
   std::uint32_t utilization_percent = 0;
@@ -86,6 +101,7 @@ struct NodeInfo {
   std::string driver_version;  // "580.95.05".
   std::string cuda_version;    // "13.0".
   bool driver_loaded = true;
+  Duration time{};            // Of the node's clock.
   std::vector<GpuInfo> gpus;  // By slot, unplugged ones too.
 };
 

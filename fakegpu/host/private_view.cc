@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -18,6 +17,7 @@
 #include "base/file.h"
 #include "fakegpu/host/file_tree.h"
 #include "fakegpu/host/kernel_files.h"
+#include "fakegpu/model/state_watch.h"
 
 namespace assay::fakegpu::host {
 namespace {
@@ -211,23 +211,14 @@ Status MountView(const NodeFacts& node, View& view, const std::string& devices) 
 }
 
 // Keeps the view as the node is, until `owner` (a pidfd) ends.
-void KeepView(const fs::path& state, View view, int owner, int changes) {
+void KeepView(const fs::path& state, View view, int owner, model::StateWatch watch) {
   for (;;) {
     pollfd waits[] = {{.fd = owner, .events = POLLIN, .revents = 0},
-                      {.fd = changes, .events = POLLIN, .revents = 0}};
-    if (poll(waits, 2, -1) < 0 && errno != EINTR) {
+                      {.fd = watch.fd(), .events = POLLIN, .revents = 0}};
+    if ((poll(waits, 2, -1) < 0 && errno != EINTR) || waits[0].revents != 0) {
       return;
     }
-    if (waits[0].revents != 0) {
-      return;
-    }
-    if (waits[1].revents == 0) {
-      continue;
-    }
-    alignas(inotify_event) char buffer[4096];
-    if (read(changes, buffer, sizeof(buffer)) <= 0) {
-      return;
-    }
+    watch.Drain();
     const Result<NodeFacts> node = ReadNodeFacts(state);
     // Nobody is there to tell; the next change tries again.
     if (node.ok()) {
@@ -261,25 +252,22 @@ void LetGoOfCaller(int keep_first, int keep_second) {
 // The keeper is not the caller's child: the program that the caller becomes may wait for all its
 // children.
 Status StartKeeper(const fs::path& state, View view) {
+  ASSAY_ASSIGN_OR_RETURN(model::StateWatch watch, model::StateWatch::Open(state));
   // By its number: the C library declares it for C alone.
   const int owner = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
-  const int changes = inotify_init1(IN_CLOEXEC);
-  if (owner < 0 || changes < 0 ||
-      // Every writer closes the file; a node that is made anew is renamed into its place.
-      inotify_add_watch(changes, state.parent_path().c_str(), IN_CLOSE_WRITE | IN_MOVED_TO) < 0) {
-    return ErrnoError(errno, "a watch of " + state.string());
+  if (owner < 0) {
+    return ErrnoError(errno, "pidfd_open");
   }
   const pid_t child = fork();
   if (child == 0) {
     if (fork() == 0) {
-      LetGoOfCaller(owner, changes);
-      KeepView(state, std::move(view), owner, changes);
+      LetGoOfCaller(owner, watch.fd());
+      KeepView(state, std::move(view), owner, std::move(watch));
     }
     _exit(0);
   }
   const int error_number = errno;
   close(owner);
-  close(changes);
   if (child < 0) {
     return ErrnoError(error_number, "fork");
   }

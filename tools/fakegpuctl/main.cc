@@ -11,6 +11,7 @@
 #include "tools/fakegpuctl/completion.h"
 #include "tools/fakegpuctl/host.h"
 #include "tools/fakegpuctl/show.h"
+#include "tools/fakegpuctl/watch.h"
 
 namespace assay::tools {
 namespace {
@@ -63,6 +64,7 @@ struct Options {
   std::uint64_t memory_mib = 0;
   std::uint32_t utilization = 0;
   std::string step;
+  double interval = 1;
   std::string directory;
   std::string library;
   std::string nvidia_smi;
@@ -89,7 +91,10 @@ Status Create(const Options& options) {
 Status Show(const Options& options) {
   return WithNode(options, [&](const Node& node) -> Status {
     ASSAY_ASSIGN_OR_RETURN(const auto info, node.Show());
-    std::fputs((options.output == "json" ? ShowJson(info) : ShowText(info)).c_str(), stdout);
+    const std::string text = options.output == "json"   ? ShowJson(info)
+                             : options.output == "yaml" ? ShowYaml(info)
+                                                        : ShowText(info);
+    std::fputs(text.c_str(), stdout);
     return OkStatus();
   });
 }
@@ -148,9 +153,21 @@ void AddCreateAndShow(CLI::App& app, Options& options, Command& command) {
   create->callback([&] { command = [&options] { return Create(options); }; });
 
   CLI::App* show = app.add_subcommand("show", "Print the node and its GPUs");
-  show->add_option("-o,--output", options.output, "text or json")
-      ->check(CLI::IsMember({"text", "json"}));
+  show->add_option("-o,--output", options.output, "text, json or yaml")
+      ->check(CLI::IsMember({"text", "json", "yaml"}));
   show->callback([&] { command = [&options] { return Show(options); }; });
+
+  CLI::App* watch = app.add_subcommand("watch", "Show the node live, or its changes where piped");
+  watch->add_option("--interval", options.interval, "Seconds between readings in a terminal")
+      ->check(CLI::Range(0.05, 3600.0));
+  watch->callback([&] {
+    command = [&options] {
+      const auto interval = std::chrono::duration<double>(options.interval);
+      return WithNode(options, [&](const Node& node) {
+        return Watch(node, std::chrono::duration_cast<Duration>(interval));
+      });
+    };
+  });
 }
 
 void AddCapture(CLI::App& app, Options& options, Command& command) {

@@ -1,5 +1,6 @@
 #include "tools/fakegpuctl/show.h"
 
+#include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -19,14 +20,14 @@ std::string Join(const std::vector<std::string>& words) {
   return joined;
 }
 
+}  // namespace
+
 std::string Health(const GpuInfo& gpu) {
   if (!gpu.plugged) {
     return "unplugged";
   }
   return gpu.faults.empty() ? "ok" : Join(gpu.faults);
 }
-
-}  // namespace
 
 std::string ShowText(const NodeInfo& node) {
   std::string text = node.name + ": driver " + node.driver_version + " (CUDA " + node.cuda_version +
@@ -48,7 +49,25 @@ std::string ShowText(const NodeInfo& node) {
   return text;
 }
 
-std::string ShowJson(const NodeInfo& node) {
+namespace {
+
+nlohmann::ordered_json InstancesAsJson(const GpuInfo& gpu) {
+  nlohmann::ordered_json instances = nlohmann::ordered_json::array();
+  for (const auto& instance : gpu.gpu_instances) {
+    nlohmann::ordered_json computes = nlohmann::ordered_json::array();
+    for (const auto& compute : instance.compute_instances) {
+      computes.push_back({{"id", compute.id}, {"uuid", compute.uuid}});
+    }
+    instances.push_back({{"id", instance.id},
+                         {"profile", instance.profile},
+                         {"start", instance.start},
+                         {"size", instance.size},
+                         {"computeInstances", std::move(computes)}});
+  }
+  return instances;
+}
+
+nlohmann::ordered_json AsJson(const NodeInfo& node) {
   nlohmann::ordered_json gpus = nlohmann::ordered_json::array();
   for (const GpuInfo& gpu : node.gpus) {
     nlohmann::ordered_json processes = nlohmann::ordered_json::array();
@@ -68,6 +87,7 @@ std::string ShowJson(const NodeInfo& node) {
                     {"plugged", gpu.plugged},
                     {"lost", gpu.lost},
                     {"migEnabled", gpu.mig_enabled},
+                    {"gpuInstances", InstancesAsJson(gpu)},
                     {"temperatureC", gpu.temperature_c},
                     {"powerMilliwatts", gpu.power_mw},
                     {"utilizationPercent", gpu.utilization_percent},
@@ -79,12 +99,42 @@ std::string ShowJson(const NodeInfo& node) {
                     {"faults", gpu.faults},
                     {"processes", std::move(processes)}});
   }
-  const nlohmann::ordered_json json = {{"name", node.name},
-                                       {"driverVersion", node.driver_version},
-                                       {"cudaVersion", node.cuda_version},
-                                       {"driverLoaded", node.driver_loaded},
-                                       {"gpus", std::move(gpus)}};
-  return json.dump(2) + "\n";
+  return {{"name", node.name},
+          {"driverVersion", node.driver_version},
+          {"cudaVersion", node.cuda_version},
+          {"driverLoaded", node.driver_loaded},
+          {"timeSeconds", std::chrono::duration<double>(node.time).count()},
+          {"gpus", std::move(gpus)}};
+}
+
+// Block style; scalars as JSON writes them, which YAML reads.
+void AddYaml(const nlohmann::ordered_json& value, const std::string& indent, std::string& text) {
+  for (auto it = value.begin(); it != value.end(); ++it) {
+    const bool nested = it->is_structured() && !it->empty();
+    if (value.is_object()) {
+      text += indent + it.key() + ":" + (nested ? "\n" : " " + it->dump() + "\n");
+      if (nested) {
+        AddYaml(*it, indent + (it->is_object() ? "  " : ""), text);
+      }
+    } else if (nested) {
+      std::string item;
+      AddYaml(*it, indent + "  ", item);
+      item[indent.size()] = '-';
+      text += item;
+    } else {
+      text += indent + "- " + it->dump() + "\n";
+    }
+  }
+}
+
+}  // namespace
+
+std::string ShowJson(const NodeInfo& node) { return AsJson(node).dump(2) + "\n"; }
+
+std::string ShowYaml(const NodeInfo& node) {
+  std::string text;
+  AddYaml(AsJson(node), "", text);
+  return text;
 }
 
 }  // namespace assay::tools

@@ -1,4 +1,4 @@
-// How fakegpuctl prints a node: a table for people, JSON for programs.
+// How fakegpuctl prints a node: a table for people, JSON and YAML for programs.
 //
 // Thread-safe: pure functions.
 #ifndef ASSAY_TOOLS_FAKEGPUCTL_SHOW_H_
@@ -12,6 +12,10 @@ namespace assay::tools {
 
 std::string ShowText(const fakegpu::control::NodeInfo& node);
 std::string ShowJson(const fakegpu::control::NodeInfo& node);
+std::string ShowYaml(const fakegpu::control::NodeInfo& node);
+
+// "ok", "unplugged", or its faults.
+std::string Health(const fakegpu::control::GpuInfo& gpu);
 
 }  // namespace assay::tools
 
