@@ -29,8 +29,10 @@ NodeInfo SmallNode() {
 }
 
 TEST(LiveTest, DrawsMigSlicesInTheirPlaces) {
-  EXPECT_THAT(DrawNode(SmallNode()), HasSubstr("   0  MIG  .        .        |1g.10gb 9.        "
-                                               "|3g.40gb 2 (empty)                  |\n"));
+  EXPECT_THAT(DrawNode(SmallNode()),
+              HasSubstr("   0  MIG  "
+                        ".           .           |1g.10gb 9  .           "
+                        "|3g.40gb 2 (empty)                              |\n"));
 }
 
 TEST(LiveTest, DrawsProcesses) {
