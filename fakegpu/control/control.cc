@@ -309,6 +309,17 @@ Status Node::EndProcess(std::string_view gpu, std::uint32_t pid) const {
                     });
 }
 
+Result<ClockInfo> Node::Clock() const {
+  layout::Region region;
+  ASSAY_RETURN_IF_ERROR(OpenStatus(region.Open(state_path_.c_str()), state_path_));
+  return region.Read([](const layout::Copy& copy) {
+    const layout::NodeClock& clock = copy.node().clock;
+    return ClockInfo{.time = Duration(layout::NodeTime(clock, layout::CoarseMonotonic())),
+                     .held = clock.held != 0,
+                     .rate = clock.rate};
+  });
+}
+
 Status Node::HoldClock() const {
   return ChangeNode(state_path_, [](layout::Transaction& transaction) {
     layout::NodeClock& clock = transaction.node().clock;

@@ -96,6 +96,12 @@ struct GpuInfo {
   std::vector<ProcessInfo> processes;
 };
 
+struct ClockInfo {
+  Duration time{};
+  bool held = false;
+  double rate = 1;  // So many times as fast as the machine's.
+};
+
 struct NodeInfo {
   std::string name;
   std::string driver_version;  // "580.95.05".
@@ -139,6 +145,7 @@ class Node {
   Status EndProcess(std::string_view gpu, std::uint32_t pid) const;
 
   // The node's clock, which metrics follow: held still, moved on while held, running again.
+  Result<ClockInfo> Clock() const;
   Status HoldClock() const;
   Status StepClock(Duration step) const;
   Status RunClock() const;

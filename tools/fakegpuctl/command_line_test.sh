@@ -65,6 +65,10 @@ accepted "show" show -o json
 uuids=$(grep uuid "$directory/out")
 [ "$("$fakegpuctl" --state "$directory/copy" show -o json | grep uuid)" = "$uuids" ] ||
   fail "capture: another node"
+printf 'name: x\nsteps:\n  - {at: 1s, gpu: 0, inject: fire}\n' > "$directory/scenario.yaml"
+refused "wrong scenario" "scenario.yaml:3: steps\[0\].inject: .*expected xid=N" play "$directory/scenario.yaml"
+accepted "play" play --at-once fixtures/scenarios/gpu/falls-off-the-bus.yaml
+grep -q "^45.000 GPU 3: xid=79$" "$directory/out" || fail "play: $(cat "$directory/out")"
 accepted "help" --help
 accepted "help of a command" inject --help
 grep -q "power-brake" "$directory/out" || fail "inject --help does not teach the faults"

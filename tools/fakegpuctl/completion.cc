@@ -7,15 +7,16 @@ constexpr char kBash[] = R"(_fakegpuctl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      create|capture|show|watch|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
+      create|capture|show|watch|play|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
     esac
   done
   case $command in
-    "") COMPREPLY=($(compgen -W "create capture show watch inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
+    "") COMPREPLY=($(compgen -W "create capture show watch play inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
     create) COMPREPLY=($(compgen -W "--replace --seed --help" -- "$current") $(compgen -f -- "$current")) ;;
     capture) COMPREPLY=($(compgen -W "--library --help" -- "$current") $(compgen -d -- "$current")) ;;
     show) COMPREPLY=($(compgen -W "--output text json yaml --help" -- "$current")) ;;
     watch) COMPREPLY=($(compgen -W "--interval --help" -- "$current")) ;;
+    play) COMPREPLY=($(compgen -W "--at-once --help" -- "$current") $(compgen -f -- "$current")) ;;
     inject)
       if [[ $previous == inject ]]; then
         COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current"))

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "fakegpu/control/control.h"
+#include "fakegpu/control/scenario.h"
 #include "tools/fakegpuctl/completion.h"
 #include "tools/fakegpuctl/host.h"
 #include "tools/fakegpuctl/show.h"
@@ -64,6 +65,8 @@ struct Options {
   std::uint64_t memory_mib = 0;
   std::uint32_t utilization = 0;
   std::string step;
+  std::string scenario;
+  bool at_once = false;
   double interval = 1;
   std::string directory;
   std::string library;
@@ -110,6 +113,19 @@ Status Inject(const Options& options) {
       ASSAY_RETURN_IF_ERROR(node.Inject(options.gpu, fault));
     }
     return OkStatus();
+  });
+}
+
+Status PlayScenario(const Options& options) {
+  ASSAY_ASSIGN_OR_RETURN(const auto scenario, fakegpu::control::LoadScenario(options.scenario));
+  return WithNode(options, [&](const Node& node) {
+    return fakegpu::control::Play(
+        node, scenario,
+        {.at_once = options.at_once,
+         .on_step = [](Duration at, const fakegpu::control::ScenarioStep& step) {
+           std::printf("%.3f %s\n", std::chrono::duration<double>(at).count(), step.text.c_str());
+           std::fflush(stdout);
+         }});
   });
 }
 
@@ -187,6 +203,14 @@ void AddFaults(CLI::App& app, Options& options, Command& command) {
   inject->add_option("FAULT", options.faults, "What goes wrong")->required();
   inject->footer(kFaults);
   inject->callback([&] { command = [&options] { return Inject(options); }; });
+
+  CLI::App* play = app.add_subcommand("play", "Play a scenario, a timeline of faults");
+  play->add_option("FILE", options.scenario, "As fixtures/scenarios/gpu/falls-off-the-bus.yaml")
+      ->required();
+  play->add_flag("--at-once", options.at_once,
+                 "Hold the node's clock and move it on from step to step");
+  play->footer("Times are of the node's clock, from the scenario's start.");
+  play->callback([&] { command = [&options] { return PlayScenario(options); }; });
 
   AddGpuCommand(app, options, command, "heal", "End every fault of a GPU, as a reset does",
                 &Node::Heal);
