@@ -69,7 +69,8 @@ struct Options {
   bool at_once = false;
   double interval = 1;
   std::string directory;
-  std::string library;
+  std::string library;                     // Assay's; empty: the one beside the program.
+  std::string nvml = "libnvidia-ml.so.1";  // Any.
   std::string nvidia_smi;
   std::vector<std::string> program;
 };
@@ -191,10 +192,9 @@ void AddCapture(CLI::App& app, Options& options, Command& command) {
       app.add_subcommand("capture", "Describe the GPUs of whatever NVML is here; it only reads");
   capture->add_option("DIR", options.directory, "For node.yaml and its boards' profiles")
       ->required();
-  capture->add_option("--library", options.library, "As dlopen takes it")
-      ->default_val("libnvidia-ml.so.1");
+  capture->add_option("--library", options.nvml, "As dlopen takes it")->capture_default_str();
   capture->callback(
-      [&] { command = [&options] { return CaptureNode(options.library, options.directory); }; });
+      [&] { command = [&options] { return CaptureNode(options.nvml, options.directory); }; });
 }
 
 void AddFaults(CLI::App& app, Options& options, Command& command) {

@@ -43,10 +43,14 @@ expect "majors" "1" "grep -c ' nvidia-caps\$' /proc/devices"
 expect "information" "Device Minor: 	 1" \
   "grep Minor /proc/driver/nvidia/gpus/0000:43:00.0/information"
 expect "state" "$directory/state" 'echo $ASSAY_FAKEGPU_STATE'
+expect "library" "yes" 'test -e "${LD_LIBRARY_PATH%%:*}/libnvidia-ml.so.1" && echo yes'
 expect "the machine's own" "$(ls -d /dev/null /dev/pts /dev/urandom /sys/devices/system)" \
   "ls -d /dev/null /dev/pts /dev/urandom /sys/devices/system"
 expect "a null that works" "" "cat /dev/null; echo lost > /dev/null"
 expect "user" "$(id -u)" "id -u"
+
+"$fakegpuctl" root "$directory/root" > "$directory/out" || fail "root"
+[ -s "$directory/root/usr/lib64/libnvidia-ml.so.1" ] || fail "the root has no library"
 
 "$fakegpuctl" run -- sh -c 'exit 37'
 [ $? -eq 37 ] || fail "exit code"
