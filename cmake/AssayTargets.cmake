@@ -29,7 +29,9 @@ if(ASSAY_WERROR)
 endif()
 if(ASSAY_SANITIZE)
   target_compile_options(assay_options INTERFACE -fsanitize=${ASSAY_SANITIZE}
-                         -fno-sanitize-recover=all -fno-omit-frame-pointer)
+                         -fno-sanitize-recover=all -fno-omit-frame-pointer
+                         # False alarms of g++ 12, about std::regex for one.
+                         -Wno-maybe-uninitialized)
   target_link_options(assay_options INTERFACE -fsanitize=${ASSAY_SANITIZE})
 endif()
 target_include_directories(assay_options INTERFACE

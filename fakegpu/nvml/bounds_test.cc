@@ -33,10 +33,11 @@ template <typename T>
 class Argument {
  public:
   Argument(nvmlDevice_t, unsigned int) : value_(static_cast<T>(1)) {}
-  T get() { return value_; }
+  T get() { return static_cast<T>(value_); }
 
  private:
-  T value_;
+  // Not a T: NVML's callers write C and give an enumeration any number, which C++ must not hold.
+  std::uint64_t value_;
 };
 
 template <typename T>
@@ -93,12 +94,13 @@ class RandomArgument {
  public:
   RandomArgument(Random& random, nvmlDevice_t) {
     constexpr std::uint64_t kInteresting[] = {0, 1, 2, 3, 7, 9, 15, 17, 36, 64, 255, kElements};
-    value_ = static_cast<T>(kInteresting[random.Below(std::size(kInteresting))]);
+    value_ = kInteresting[random.Below(std::size(kInteresting))];
   }
-  T get() { return value_; }
+  T get() { return static_cast<T>(value_); }
 
  private:
-  T value_;
+  // Not a T: NVML's callers write C and give an enumeration any number, which C++ must not hold.
+  std::uint64_t value_;
 };
 
 template <typename T>
