@@ -49,6 +49,24 @@ expect "the machine's own" "$(ls -d /dev/null /dev/pts /dev/urandom /sys/devices
 expect "a null that works" "" "cat /dev/null; echo lost > /dev/null"
 expect "user" "$(id -u)" "id -u"
 
+# Without root it takes a user namespace, and /dev/null is every device.
+anybody="setpriv --reuid 65534 --regid 65534 --clear-groups"
+chmod 755 "$directory"
+if [ "$(id -u)" -eq 0 ] && $anybody test -x "$fakegpuctl" 2> /dev/null && $anybody unshare -U true; then
+  found=$($anybody "$fakegpuctl" run -- sh -c \
+    "id -u; cat $gpu/vendor; stat -c %F /dev/nvidia7; cat /dev/nvidia7; ls /proc/driver" 2>&1)
+  [ "$found" = "$(printf '65534\n0x10de\ncharacter special file\nnvidia\nnvidia-caps')" ] ||
+    fail "without root: $found"
+fi
+# Where neither is to be had it says so.
+if unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces' 2> /dev/null; then
+  unshare -Ur sh -c "echo 0 > /proc/sys/user/max_user_namespaces &&
+    exec setpriv --bounding-set -all --no-new-privs '$fakegpuctl' run -- true" 2> "$directory/err"
+  [ $? -eq 2 ] || fail "neither root nor user namespaces: exit code"
+  [ "$(wc -l < "$directory/err")" -eq 1 ] || fail "not one line: $(cat "$directory/err")"
+  grep -q "needs root or user namespaces" "$directory/err" || fail "$(cat "$directory/err")"
+fi
+
 "$fakegpuctl" root "$directory/root" > "$directory/out" || fail "root"
 [ -s "$directory/root/usr/lib64/libnvidia-ml.so.1" ] || fail "the root has no library"
 
