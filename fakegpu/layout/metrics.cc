@@ -148,9 +148,12 @@ std::uint32_t Clamp(std::uint32_t value, std::uint32_t low, std::uint32_t high) 
 void ReadClocks(const GpuState& gpu, const Load& load, const Power& power, Readings& readings) {
   const Limits& limits = gpu.limits;
   const Settings& settings = gpu.settings;
-  readings.memory_mhz = limits.clock_memory_mhz[0];
+  readings.performance_state = load.any ? 0 : RestingState(limits);
+  readings.memory_mhz =
+      readings.performance_state == 0 ? limits.clock_memory_mhz[0] : LowestMemoryClock(limits);
   if (settings.locked_memory_max_mhz != 0) {
-    readings.memory_mhz = Min(readings.memory_mhz, settings.locked_memory_max_mhz);
+    readings.memory_mhz =
+        Clamp(readings.memory_mhz, settings.locked_memory_min_mhz, settings.locked_memory_max_mhz);
   }
   if (load.sm == 0) {
     readings.graphics_mhz = limits.clock_graphics_idle_mhz;
@@ -190,6 +193,19 @@ void ReadClocks(const GpuState& gpu, const Load& load, const Power& power, Readi
 }
 
 }  // namespace
+
+std::uint32_t LowestMemoryClock(const Limits& limits) {
+  std::uint32_t lowest = limits.clock_memory_mhz[0];
+  for (const std::uint32_t clock : limits.clock_memory_mhz) {
+    lowest = clock != 0 ? Min(lowest, clock) : lowest;
+  }
+  return lowest;
+}
+
+std::uint32_t RestingState(const Limits& limits) {
+  constexpr std::uint32_t kFarBelow = 4;
+  return LowestMemoryClock(limits) < limits.clock_memory_mhz[0] / kFarBelow ? 8 : 0;
+}
 
 std::int64_t NodeTime(const NodeClock& clock, std::int64_t monotonic_ns) {
   if (clock.held != 0) {
@@ -244,8 +260,6 @@ Readings Measure(const GpuState& gpu, std::int64_t node_ns) {
   ReadClocks(gpu, load, power, readings);
   readings.fan_percent = gpu.settings.fan_percent != 0 ? gpu.settings.fan_percent
                                                        : Clamp(readings.temperature_c, 30, 100);
-  // Data-centre boards stay in P0; the others rest in P8.
-  readings.performance_state = load.any || gpu.identity.fans == 0 ? 0 : 8;
   // The mean power, without jitter, so that energy never goes back.
   readings.energy_mj =
       static_cast<std::uint64_t>(EnergyAt(gpu, PowerOf(gpu, LoadOf(gpu).sm).drawn_mw, node_ns));

@@ -44,6 +44,10 @@ struct Readings {
   std::uint64_t throttle_reasons;   // nvmlClocksEventReason*.
   std::uint64_t energy_mj;
 };
+// The performance state without a process: P8 on boards whose memory has a clock far below its
+// highest (GDDR's 405 MHz), P0 on the others.
+std::uint32_t RestingState(const Limits& limits);
+std::uint32_t LowestMemoryClock(const Limits& limits);
 Readings Measure(const GpuState& gpu, std::int64_t node_ns);
 
 // Temperature, energy and what else adds up, as of now.

@@ -10,8 +10,14 @@
 #include <bit>
 #include <cstring>
 
+#include "fakegpu/layout/metrics.h"
+
 namespace assay::fakegpu::layout {
 namespace {
+
+// Of nvmlEventType*.
+constexpr std::uint64_t kPerformanceStateEvent = 0x4;
+constexpr std::uint64_t kClockEvent = 0x10;
 
 // In C libraries before 2.20 these are not named; the kernel has them since 3.15.
 constexpr int kSetLockWait = 38;  // F_OFD_SETLKW
@@ -127,7 +133,44 @@ void Transaction::AddEvent(Event event) {
   has_events_ = true;
 }
 
+// Clocks and performance states follow from all that a change touches (limits, faults, processes),
+// so their events are found here, by what the GPU reads before and after. What time alone changes
+// (a board that cools, jitter) is nobody's commit and has no event.
+void Transaction::AddClockEvents() {
+  const std::int64_t now = NodeTime(node().clock, CoarseMonotonic());
+  const std::uint32_t count = gpu_count();
+  for (std::uint32_t slot = 0; slot < count; ++slot) {
+    if ((header().changed[commit_ % 2][slot / 64] >> (slot % 64) & 1) == 0) {
+      continue;
+    }
+    const GpuState& old_state = slot_of(commit_ - 1, slot);
+    const GpuState& new_state = slot_of(commit_, slot);
+    if (old_state.health.plugged == 0 || new_state.health.plugged == 0 ||
+        new_state.health.lost != 0) {
+      continue;
+    }
+    const Readings before = Measure(old_state, now);
+    const Readings after = Measure(new_state, now);
+    const auto add = [&](std::uint64_t type) {
+      AddEvent({.number = 0,
+                .type = type,
+                .data = 0,
+                .gpu = slot,
+                .gpu_instance = kNoInstance,
+                .compute_instance = kNoInstance,
+                .reserved = 0});
+    };
+    if (before.performance_state != after.performance_state) {
+      add(kPerformanceStateEvent);
+    }
+    if (before.graphics_mhz != after.graphics_mhz || before.memory_mhz != after.memory_mhz) {
+      add(kClockEvent);
+    }
+  }
+}
+
 void Transaction::Commit() {
+  AddClockEvents();
   if (has_events_) {
     header().wake_pending.store(1, std::memory_order_relaxed);
   }

@@ -39,7 +39,8 @@ class Transaction {
   const GpuState& look(std::uint32_t slot);
   // Adds an event, which event sets see after the commit. `event.number` is filled in.
   void AddEvent(Event event);
-  // Publishes, wakes who waits for events, and ends.
+  // Publishes, with events of clocks and performance states that this changes; wakes who waits for
+  // events, and ends.
   void Commit();
 
  private:
@@ -52,6 +53,7 @@ class Transaction {
     return reinterpret_cast<GpuState*>(copy(commit) + sizeof(NodeState))[slot];
   }
   void Prepare();
+  void AddClockEvents();
   void WakeWaiters();
 
   Region region_;

@@ -281,14 +281,20 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetPowerState(nvmlDevice_t device, nvmlPstate
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetSupportedPerformanceStates(nvmlDevice_t device,
                                                                  nvmlPstates_t* pstates,
                                                                  unsigned int size) {
-  return ReadDevice(DeviceCall{__func__, device, NotNull(pstates)}, [&](const Gpu&) {
-    // P0 alone; the rest of the array, which `size` counts in bytes, is NVML_PSTATE_UNKNOWN.
+  return ReadDevice(DeviceCall{__func__, device, NotNull(pstates)}, [&](const Gpu& gpu) {
+    // P0, and what the board rests in; the remainder of the array, which `size` counts in bytes, is
+    // NVML_PSTATE_UNKNOWN.
+    const std::uint32_t resting = layout::RestingState(gpu.state.limits);
     const std::size_t count = size / sizeof(nvmlPstates_t);
-    if (count < 1) {
+    if (count < (resting == 0 ? 1 : 2)) {
       return NVML_ERROR_INSUFFICIENT_SIZE;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      pstates[i] = i == 0 ? NVML_PSTATE_0 : NVML_PSTATE_UNKNOWN;
+      pstates[i] = NVML_PSTATE_UNKNOWN;
+    }
+    pstates[0] = NVML_PSTATE_0;
+    if (resting != 0) {
+      pstates[1] = static_cast<nvmlPstates_t>(resting);
     }
     return NVML_SUCCESS;
   });
@@ -298,8 +304,19 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetMinMaxClockOfPState(nvmlDevice_t device, n
                                                           nvmlPstates_t pstate,
                                                           unsigned int* minClockMHz,
                                                           unsigned int* maxClockMHz) {
-  const bool ok = NotNull(minClockMHz, maxClockMHz) && IsClockType(type) && pstate == NVML_PSTATE_0;
+  const bool ok = NotNull(minClockMHz, maxClockMHz) && IsClockType(type);
   return ReadDevice(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
+    if (pstate != NVML_PSTATE_0) {
+      const layout::Limits& limits = gpu.state.limits;
+      if (pstate != layout::RestingState(limits)) {
+        return NVML_ERROR_INVALID_ARGUMENT;
+      }
+      // From the lowest clock to what the board rests at.
+      *minClockMHz = type == NVML_CLOCK_MEM ? layout::LowestMemoryClock(limits)
+                                            : limits.clock_graphics_min_mhz;
+      *maxClockMHz = type == NVML_CLOCK_MEM ? *minClockMHz : limits.clock_graphics_idle_mhz;
+      return NVML_SUCCESS;
+    }
     *maxClockMHz = MaxClock(gpu.state.limits, type);
     *minClockMHz = type == NVML_CLOCK_MEM ? *maxClockMHz : gpu.state.limits.clock_graphics_min_mhz;
     return NVML_SUCCESS;

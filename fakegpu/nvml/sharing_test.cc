@@ -8,6 +8,7 @@
 #include <chrono>
 #include <new>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "fakegpu/nvml/testing/nvml_fixture.h"
@@ -190,6 +191,95 @@ TEST_F(EventsTest, EverySetOfEveryProcessGetsEachEvent) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10))
       << "woken, not timed out";
   munmap(memory, sizeof(std::atomic<int>));
+}
+
+// What a set has waiting, in order.
+std::vector<unsigned long long> TakeAll(const NvmlFunctions& nvml, nvmlEventSet_t set) {
+  std::vector<unsigned long long> types;
+  nvmlEventData_t data{};
+  while (nvml.nvmlEventSetWait_v2(set, &data, 0) == NVML_SUCCESS) {
+    types.push_back(data.eventType);
+  }
+  return types;
+}
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+constexpr unsigned long long kClock = nvmlEventTypeClock;
+constexpr unsigned long long kPState = nvmlEventTypePState;
+
+TEST_F(EventsTest, ClocksThatChangeAreEvents) {
+  nvmlEventSet_t set = MakeSet(1, kClock | kPState);
+  ASSERT_THAT(node().StartProcess("1", {.pid = 7, .name = "train", .memory_bytes = 1}, 80),
+              assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kClock)) << "an H100 rests in P0";
+  ASSERT_THAT(node().StartProcess("2", {.pid = 7, .name = "other", .memory_bytes = 1}, 80),
+              assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), IsEmpty()) << "of another GPU";
+  ASSERT_THAT(node().Inject("1", control::PowerBrakeFault{}), assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kClock)) << "the brake slows it";
+  ASSERT_THAT(node().Inject("1", control::PowerBrakeFault{}), assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), IsEmpty()) << "as before";
+  ASSERT_THAT(node().Heal("1"), assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kClock));
+  ASSERT_THAT(node().EndProcess("1", 7), assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kClock));
+  if (geteuid() == 0) {
+    ASSERT_EQ(nvml().nvmlDeviceSetGpuLockedClocks(Device(1), 990, 990), NVML_SUCCESS);
+    EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kClock)) << "a setter";
+    ASSERT_EQ(nvml().nvmlDeviceSetPersistenceMode(Device(1), NVML_FEATURE_DISABLED), NVML_SUCCESS);
+    EXPECT_THAT(TakeAll(nvml(), set), IsEmpty()) << "a setter of something else";
+  }
+}
+
+class RestingBoardTest : public NvmlTest {
+ protected:
+  RestingBoardTest() : NvmlTest("fixtures/nodes/l4-64.yaml") {}
+  static nvmlPstates_t State() {
+    nvmlPstates_t state = NVML_PSTATE_UNKNOWN;
+    EXPECT_EQ(nvml().nvmlDeviceGetPerformanceState(Device(0), &state), NVML_SUCCESS);
+    return state;
+  }
+};
+
+TEST_F(RestingBoardTest, PerformanceStatesFollowTheLoadAndAreEvents) {
+  nvmlEventSet_t set = nullptr;
+  ASSERT_EQ(nvml().nvmlEventSetCreate(&set), NVML_SUCCESS);
+  ASSERT_EQ(nvml().nvmlDeviceRegisterEvents(Device(0), kPState | kClock, set), NVML_SUCCESS);
+  unsigned int memory_mhz = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetClockInfo(Device(0), NVML_CLOCK_MEM, &memory_mhz), NVML_SUCCESS);
+  EXPECT_EQ(std::tuple(State(), memory_mhz), std::tuple(NVML_PSTATE_8, 405U));
+  ASSERT_THAT(node().StartProcess("0", {.pid = 7, .name = "serve", .memory_bytes = 1}, 50),
+              assay::testing::IsOk());
+  ASSERT_EQ(nvml().nvmlDeviceGetClockInfo(Device(0), NVML_CLOCK_MEM, &memory_mhz), NVML_SUCCESS);
+  EXPECT_EQ(std::tuple(State(), memory_mhz), std::tuple(NVML_PSTATE_0, 6251U));
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kPState, kClock));
+  ASSERT_THAT(node().EndProcess("0", 7), assay::testing::IsOk());
+  EXPECT_THAT(TakeAll(nvml(), set), ElementsAre(kPState, kClock));
+  nvmlPstates_t states[3] = {};
+  ASSERT_EQ(nvml().nvmlDeviceGetSupportedPerformanceStates(Device(0), states, sizeof(states)),
+            NVML_SUCCESS);
+  EXPECT_THAT(states, ElementsAre(NVML_PSTATE_0, NVML_PSTATE_8, NVML_PSTATE_UNKNOWN));
+  unsigned int low = 0;
+  unsigned int high = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetMinMaxClockOfPState(Device(0), NVML_CLOCK_MEM, NVML_PSTATE_8, &low,
+                                                    &high),
+            NVML_SUCCESS);
+  EXPECT_EQ(std::tuple(low, high), std::tuple(405U, 405U));
+  EXPECT_EQ(nvml().nvmlDeviceGetMinMaxClockOfPState(Device(0), NVML_CLOCK_MEM, NVML_PSTATE_5, &low,
+                                                    &high),
+            NVML_ERROR_INVALID_ARGUMENT);
+}
+
+// Batteries are laptops': no data-centre board has the event.
+TEST_F(EventsTest, NoBoardTellsOfPowerSources) {
+  nvmlEventSet_t set = nullptr;
+  ASSERT_EQ(nvml().nvmlEventSetCreate(&set), NVML_SUCCESS);
+  unsigned long long supported = ~0ULL;
+  ASSERT_EQ(nvml().nvmlDeviceGetSupportedEventTypes(Device(0), &supported), NVML_SUCCESS);
+  EXPECT_EQ(supported & nvmlEventTypePowerSourceChange, 0U);
+  EXPECT_EQ(nvml().nvmlDeviceRegisterEvents(Device(0), nvmlEventTypePowerSourceChange, set),
+            NVML_ERROR_NOT_SUPPORTED);
 }
 
 TEST_F(EventsTest, AWaitSleepsUntilTheEventComes) {
