@@ -148,10 +148,58 @@ GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, 
   info.faults = model::DescribeFaults(node, gpu, slot);
   for (const layout::Process& process : gpu.processes) {
     if (process.type != layout::Process::kFree) {
-      info.processes.push_back({process.pid, Text(process.name), process.memory_bytes});
+      ProcessInfo described{
+          .pid = process.pid, .name = Text(process.name), .memory_bytes = process.memory_bytes};
+      if (process.gpu_instance != layout::kNoInstance) {
+        described.gpu_instance = process.gpu_instance;
+        described.compute_instance = process.compute_instance;
+      }
+      info.processes.push_back(std::move(described));
     }
   }
   return info;
+}
+
+// The MIG instance that a process is to run in; null, and OK, outside of MIG.
+Result<const layout::GpuInstance*> InstanceOf(const layout::GpuState& gpu,
+                                              const ProcessInfo& process) {
+  const bool named = process.gpu_instance.has_value() || process.compute_instance.has_value();
+  if (gpu.settings.mig_current == 0) {
+    if (named) {
+      return FailedPreconditionError("MIG mode is off: a process has no instance");
+    }
+    return nullptr;
+  }
+  if (!process.gpu_instance.has_value() || !process.compute_instance.has_value()) {
+    return FailedPreconditionError(
+        "MIG mode is on: a process needs a GPU instance and a compute instance");
+  }
+  for (const layout::GpuInstance& instance : gpu.gpu_instances) {
+    if (instance.used == 0 || instance.id != *process.gpu_instance) {
+      continue;
+    }
+    for (const layout::ComputeInstance& compute : instance.compute_instances) {
+      if (compute.used != 0 && compute.id == *process.compute_instance) {
+        return &instance;
+      }
+    }
+  }
+  return NotFoundError("no compute instance " + std::to_string(*process.compute_instance) +
+                       " in a GPU instance " + std::to_string(*process.gpu_instance));
+}
+
+// What is free for another process: of the GPU, or of the instance.
+std::uint64_t FreeBytes(const layout::GpuState& gpu, const layout::GpuInstance* instance) {
+  if (instance == nullptr) {
+    return layout::MemoryOf(gpu).free_bytes;
+  }
+  std::uint64_t free = gpu.mig_profiles[instance->profile].memory_mib * 1024 * 1024;
+  for (const layout::Process& process : gpu.processes) {
+    if (process.type != layout::Process::kFree && process.gpu_instance == instance->id) {
+      free -= std::min(free, process.memory_bytes);
+    }
+  }
+  return free;
 }
 
 // A node that is replaced tells its clients that their driver is gone.
@@ -268,10 +316,11 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
                                       " is on it already");
           }
         }
-        const layout::Memory memory = layout::MemoryOf(state);
-        if (process.memory_bytes > memory.free_bytes) {
-          return ResourceExhaustedError(std::to_string(memory.free_bytes) +
-                                        " bytes are free, not " +
+        ASSAY_ASSIGN_OR_RETURN(const layout::GpuInstance* const instance,
+                               InstanceOf(state, process));
+        const std::uint64_t free_bytes = FreeBytes(state, instance);
+        if (process.memory_bytes > free_bytes) {
+          return ResourceExhaustedError(std::to_string(free_bytes) + " bytes are free, not " +
                                         std::to_string(process.memory_bytes));
         }
         const std::int64_t now = NodeNow(transaction);
@@ -283,8 +332,8 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
         }
         free->type = layout::Process::kCompute;
         free->pid = process.pid;
-        free->gpu_instance = layout::kNoInstance;
-        free->compute_instance = layout::kNoInstance;
+        free->gpu_instance = process.gpu_instance.value_or(layout::kNoInstance);
+        free->compute_instance = process.compute_instance.value_or(layout::kNoInstance);
         free->memory_bytes = process.memory_bytes;
         free->start_ns = now;
         free->sm_percent = utilization_percent;

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ struct ProcessInfo {
   std::uint32_t pid = 0;
   std::string name;
   std::uint64_t memory_bytes = 0;
+  // The MIG instance that it runs in, by NVML's ids: both where MIG mode is on, else neither.
+  std::optional<std::uint32_t> gpu_instance;
+  std::optional<std::uint32_t> compute_instance;
 };
 
 struct ComputeInstanceInfo {
@@ -139,7 +143,8 @@ class Node {
   Status UnloadDriver() const;
   Status LoadDriver() const;
 
-  // A process starts on a GPU, or ends. kAlreadyExists, kNotFound, kResourceExhausted.
+  // A process starts on a GPU, or ends. kAlreadyExists, kNotFound (its MIG instance too),
+  // kResourceExhausted; kFailedPrecondition where MIG mode wants an instance, or has none.
   Status StartProcess(std::string_view gpu, const ProcessInfo& process,
                       std::uint32_t utilization_percent) const;
   Status EndProcess(std::string_view gpu, std::uint32_t pid) const;

@@ -376,6 +376,51 @@ TEST_P(MigBoardTest, WhatIsInUseIsKept) {
             NVML_SUCCESS);
 }
 
+TEST_P(MigBoardTest, AProcessRunsInTheInstanceThatItNames) {
+  const auto& profile = profiles().at(NVML_GPU_INSTANCE_PROFILE_1_SLICE);
+  const std::string gpu = std::to_string(GetParam());
+  control::ProcessInfo process{.pid = 4711, .name = "serve", .memory_bytes = 1 << 20};
+  EXPECT_THAT(node().StartProcess(gpu, process, 10),
+              assay::testing::StatusIs(StatusCode::kFailedPrecondition));
+  nvmlGpuInstance_t parents[2] = {};
+  for (nvmlGpuInstance_t& parent : parents) {
+    nvmlComputeInstance_t instance = nullptr;
+    ASSERT_EQ(Create(profile.id, &parent), NVML_SUCCESS);
+    ASSERT_EQ(nvml().nvmlGpuInstanceCreateComputeInstance(parent, 0, &instance), NVML_SUCCESS);
+  }
+  process.gpu_instance = Info(parents[1]).id;
+  process.compute_instance = 6;
+  EXPECT_THAT(node().StartProcess(gpu, process, 10),
+              assay::testing::StatusIs(StatusCode::kNotFound));
+  process.compute_instance = 0;
+  process.memory_bytes = profile.memorySizeMB * 1024 * 1024 + 1;
+  EXPECT_THAT(node().StartProcess(gpu, process, 10),
+              assay::testing::StatusIs(StatusCode::kResourceExhausted));
+  process.memory_bytes = 1 << 20;
+  ASSERT_THAT(node().StartProcess(gpu, process, 10), assay::testing::IsOk());
+  unsigned int seen = 0;
+  for (unsigned int i = 0; i < 2; ++i) {
+    nvmlDevice_t mig = nullptr;
+    ASSERT_EQ(nvml().nvmlDeviceGetMigDeviceHandleByIndex(device(), i, &mig), NVML_SUCCESS);
+    unsigned int id = 0;
+    ASSERT_EQ(nvml().nvmlDeviceGetGpuInstanceId(mig, &id), NVML_SUCCESS);
+    nvmlProcessInfo_t info{};
+    unsigned int count = 1;
+    ASSERT_EQ(nvml().nvmlDeviceGetComputeRunningProcesses_v3(mig, &count, &info), NVML_SUCCESS);
+    ASSERT_EQ(count, id == process.gpu_instance ? 1U : 0U);
+    if (count == 1) {
+      ++seen;
+      EXPECT_EQ(std::tuple(info.pid, info.gpuInstanceId, info.computeInstanceId),
+                std::tuple(4711U, id, 0U));
+    }
+  }
+  EXPECT_EQ(seen, 1U);
+  const Result<control::NodeInfo> shown = node().Show();
+  ASSERT_THAT(shown, assay::testing::IsOk());
+  EXPECT_EQ(shown->gpus[GetParam()].processes.at(0).gpu_instance, process.gpu_instance);
+  ASSERT_THAT(node().EndProcess(gpu, 4711), assay::testing::IsOk());
+}
+
 TEST_P(MigBoardTest, InstancesOutliveTheProcessThatMadeThem) {
   const auto& profile = profiles().at(NVML_GPU_INSTANCE_PROFILE_1_SLICE);
   ASSERT_TRUE(InChild([&] {
@@ -389,6 +434,16 @@ TEST_P(MigBoardTest, InstancesOutliveTheProcessThatMadeThem) {
   ASSERT_EQ(nvml().nvmlShutdown(), NVML_SUCCESS);
   ASSERT_EQ(nvml().nvmlInit_v2(), NVML_SUCCESS);
   EXPECT_EQ(MigUuids(), uuids);
+}
+
+TEST_P(MigBoardTest, WithMigOffAProcessHasNoInstance) {
+  nvmlReturn_t activation = NVML_ERROR_UNKNOWN;
+  ASSERT_EQ(nvml().nvmlDeviceSetMigMode(device(), NVML_DEVICE_MIG_DISABLE, &activation),
+            NVML_SUCCESS);
+  const control::ProcessInfo process{
+      .pid = 1, .name = "p", .memory_bytes = 1, .gpu_instance = 1, .compute_instance = 0};
+  EXPECT_THAT(node().StartProcess(std::to_string(GetParam()), process, 10),
+              assay::testing::StatusIs(StatusCode::kFailedPrecondition));
 }
 
 TEST_P(MigBoardTest, WithMigOffNothingIsMade) {

@@ -24,7 +24,7 @@ constexpr char kBash[] = R"(_fakegpuctl() {
         COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= return=" -- "$current"))
       fi ;;
     heal|unplug|replug) COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current")) ;;
-    proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --help" -- "$current")) ;;
+    proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --gi --ci --help" -- "$current")) ;;
     clock) COMPREPLY=($(compgen -W "hold step run" -- "$current")) ;;
     driver) COMPREPLY=($(compgen -W "load unload" -- "$current")) ;;
     root) COMPREPLY=($(compgen -W "--library --nvidia-smi --help" -- "$current") $(compgen -d -- "$current")) ;;

@@ -227,6 +227,8 @@ void AddProcesses(CLI::App& app, Options& options, Command& command) {
   start->add_option("--name", options.process.name, "Its name")->default_val("train");
   start->add_option("--memory", options.memory_mib, "MiB of device memory")->default_val(1024);
   start->add_option("--utilization", options.utilization, "Percent of the GPU")->default_val(50);
+  start->add_option("--gi", options.process.gpu_instance, "The MIG GPU instance that it runs in");
+  start->add_option("--ci", options.process.compute_instance, "The compute instance in that");
   start->callback([&] {
     command = [&options] {
       options.process.memory_bytes = options.memory_mib * 1024 * 1024;

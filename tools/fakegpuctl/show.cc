@@ -72,8 +72,13 @@ nlohmann::ordered_json AsJson(const NodeInfo& node) {
   for (const GpuInfo& gpu : node.gpus) {
     nlohmann::ordered_json processes = nlohmann::ordered_json::array();
     for (const auto& process : gpu.processes) {
-      processes.push_back(
-          {{"pid", process.pid}, {"name", process.name}, {"memoryBytes", process.memory_bytes}});
+      nlohmann::ordered_json entry = {
+          {"pid", process.pid}, {"name", process.name}, {"memoryBytes", process.memory_bytes}};
+      if (process.gpu_instance.has_value() && process.compute_instance.has_value()) {
+        entry["gpuInstance"] = *process.gpu_instance;
+        entry["computeInstance"] = *process.compute_instance;
+      }
+      processes.push_back(std::move(entry));
     }
     gpus.push_back({{"slot", gpu.slot},
                     {"minor", gpu.minor},
