@@ -1,7 +1,7 @@
 // Selectors: compiling them, and evaluating them on a device. bench/peers/cel times the same in
 // Kubernetes' evaluator; its expressions.txt is what both read:
 //
-//   bench/compare assay=build/bench/bench/micro/cel/cel_selector_bench upstream=.../cel
+//   bench/compare assay=build/bench/bench/micro/cel/bench_cel upstream=.../cel
 //
 // BM_Evaluate reports `allocations` per evaluation, which must be 0 for scalars.
 #include <benchmark/benchmark.h>
