@@ -167,7 +167,6 @@ TEST(ProfileTest, SameSeedSameUuids) {
 struct Wrong {
   std::string line;
   std::string instead;
-  std::string line_number;
   std::string complaint;
 };
 void PrintTo(const Wrong& wrong, std::ostream* out) { *out << wrong.instead; }
@@ -180,25 +179,27 @@ TEST_P(WrongBoardTest, IsRefusedWithItsLine) {
   ASSAY_ASSERT_OK_AND_ASSIGN(std::string text, ReadFile("fixtures/profiles/nvidia/h100-80.yaml"));
   const std::size_t at = text.find(wrong.line);
   ASSERT_NE(at, text.npos);
+  const auto line =
+      std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
   text.replace(at, wrong.line.size(), wrong.instead);
   ASSERT_THAT(WriteFileAtomically(dir / "board.yaml", text), IsOk());
   EXPECT_THAT(LoadBoard(dir / "board.yaml"),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("board.yaml:" + wrong.line_number + ": "),
+                       AllOf(HasSubstr("board.yaml:" + std::to_string(line) + ": "),
                              HasSubstr(wrong.complaint))));
 }
 
 INSTANTIATE_TEST_SUITE_P(
     , WrongBoardTest,
     ::testing::Values(
-        Wrong{"architecture: hopper", "architecture: hoper", "8", "expected one of"},
-        Wrong{"cores: 16896", "cores: many", "10", "cores"},
-        Wrong{"  generation: 5", "  generation: 9", "16", "from 1 to 6"},
-        Wrong{"  min_w: 200", "  min_w: 800", "36", "power.min_w"},
-        Wrong{"  total_mib: 81559", "  total_mb: 81559", "20", "total_m"},
-        Wrong{"compute_capability: \"9.0\"", "compute_capability: nine", "9", "two numbers"},
-        Wrong{"  memory_mhz: [2619, 1593]", "  memory_mhz: [1593, 2619]", "31", "highest first"},
-        Wrong{"size: 4, starts: [0, 4]", "size: 4, starts: [0, 5]", "68", "memory slice"}));
+        Wrong{"architecture: hopper", "architecture: hoper", "expected one of"},
+        Wrong{"cores: 16896", "cores: many", "cores"},
+        Wrong{"  generation: 5", "  generation: 9", "from 1 to 6"},
+        Wrong{"  min_w: 200", "  min_w: 800", "power.min_w"},
+        Wrong{"  total_mib: 81559", "  total_mb: 81559", "total_m"},
+        Wrong{"compute_capability: \"9.0\"", "compute_capability: nine", "two numbers"},
+        Wrong{"  memory_mhz: [2619, 1593]", "  memory_mhz: [1593, 2619]", "highest first"},
+        Wrong{"size: 4, starts: [0, 4]", "size: 4, starts: [0, 5]", "memory slice"}));
 
 TEST(ProfileTest, NamesTheLineOfAProfileThatIsNotThere) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
@@ -363,6 +364,8 @@ TEST_F(SchemaTest, OfNodesAgreesWithTheLoader) {
     gpu["switch"] = 1;
   }
   node["gpus"][0]["minor"] = 7;
+  node["gpus"][0]["uuid"] = "GPU-11111111-2222-3333-4444-555555555555";
+  node["gpus"][0]["serial"] = "1650524000001";
   node["gpus"][1]["count"] = 2;
   node["gpus"][1]["step"] = {
       {"domain", 1}, {"bus", 1}, {"root_bus", 1}, {"switch", 1}, {"module_id", 1}};
@@ -375,14 +378,16 @@ TEST_F(SchemaTest, OfNodesAgreesWithTheLoader) {
   }
   CheckObject("/nvlink_bridges/0", properties["nvlink_bridges"]["items"]);
   CheckObject("/gpus/1/step", properties["gpus"]["items"]["properties"]["step"]);
-  // One GPU and a run have not the same: a minor number is of one GPU; a run needs its
-  // count and step.
+  // One GPU and a run have not the same: a minor number, UUID and serial number are of one GPU; a
+  // run needs its count and step.
   nlohmann::json one = properties["gpus"]["items"];
   one["properties"].erase("count");
   one["properties"].erase("step");
   CheckObject("/gpus/0", one);
   nlohmann::json run = properties["gpus"]["items"];
-  run["properties"].erase("minor");
+  for (const char* name : {"minor", "uuid", "serial"}) {
+    run["properties"].erase(name);
+  }
   run["required"].push_back("count");
   run["required"].push_back("step");
   CheckObject("/gpus/1", run);
