@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "allocator/explain/explainer.h"
+#include "allocator/internal/held_alone.h"
 #include "allocator/internal/snapshot.h"
 #include "allocator/inventory/node_selection.h"
 #include "allocator/inventory/pool.h"
@@ -320,9 +321,10 @@ struct Inventory::Impl {
   }
 
   NodeIndex& ChangeIndex() {
-    if (index == nullptr || index.use_count() > 1) {
-      index =
-          index == nullptr ? std::make_shared<NodeIndex>() : std::make_shared<NodeIndex>(*index);
+    if (index == nullptr) {
+      index = std::make_shared<NodeIndex>();
+    } else if (!internal::HeldAlone(index)) {
+      index = std::make_shared<NodeIndex>(*index);
     }
     return *index;
   }

@@ -154,6 +154,14 @@ Result<Semver> Semver::Parse(std::string_view text) {
   return version;
 }
 
+std::string Semver::ToString() const {
+  std::string text =
+      std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  text += prerelease.empty() ? "" : "-" + std::string(prerelease);
+  text += build.empty() ? "" : "+" + std::string(build);
+  return text;
+}
+
 int Semver::Compare(const Semver& other) const {
   if (major != other.major) {
     return ThreeWay(major, other.major);

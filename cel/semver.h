@@ -26,6 +26,9 @@ struct Semver {
   // kInvalidArgument with semver's text: "No Major.Minor.Patch elements found".
   static Result<Semver> Parse(std::string_view text);
 
+  // "1.2.3-rc.1+build.5".
+  std::string ToString() const;
+
   // -1, 0, 1.
   int Compare(const Semver& other) const;
 };

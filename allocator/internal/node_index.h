@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "allocator/internal/held_alone.h"
 #include "allocator/inventory/pool.h"
 
 namespace assay::allocator::internal {
@@ -100,8 +101,10 @@ class NodeIndex {
   void Change(const std::string& node, const Use& change) {
     const std::size_t hash = std::hash<std::string_view>()(node);
     std::shared_ptr<Shard>& shard = shards_[hash % kShards];
-    if (shard == nullptr || shard.use_count() > 1) {
-      shard = shard == nullptr ? std::make_shared<Shard>() : std::make_shared<Shard>(*shard);
+    if (shard == nullptr) {
+      shard = std::make_shared<Shard>();
+    } else if (!HeldAlone(shard)) {
+      shard = std::make_shared<Shard>(*shard);
     }
     Place& place = shard->Get(hash, node);
     std::vector<std::uint32_t> numbers(place.numbers().begin(), place.numbers().end());

@@ -6,11 +6,11 @@
 #define ASSAY_ALLOCATOR_INTERNAL_POOL_LIST_H_
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
 
+#include "allocator/internal/held_alone.h"
 #include "allocator/inventory/pool.h"
 
 namespace assay::allocator::internal {
@@ -85,11 +85,8 @@ class PoolList {
   static T& Own(std::shared_ptr<Part>& part) {
     if (part == nullptr) {
       part = std::make_shared<T>();
-    } else if (part.use_count() > 1) {
+    } else if (!HeldAlone(part)) {
       part = std::make_shared<T>(static_cast<const T&>(*part));
-    } else {
-      // Whoever let go of it last has read it before it is changed now.
-      std::atomic_thread_fence(std::memory_order_acquire);
     }
     return static_cast<T&>(*part);
   }

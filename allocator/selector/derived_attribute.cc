@@ -25,20 +25,12 @@ bool IsScalar(const Type& type) {
          type.kind() == TypeKind::kString || type.IsDyn() || type.name() == kSemver;
 }
 
-std::string TextOf(const cel::Semver& version) {
-  std::string text = std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
-                     std::to_string(version.patch);
-  text += version.prerelease.empty() ? "" : "-" + std::string(version.prerelease);
-  text += version.build.empty() ? "" : "+" + std::string(version.build);
-  return text;
-}
-
 bool IsVersion(const Value& value) {
   return value.Is(ValueKind::kOpaque) && cel::TypeName(value) == kSemver;
 }
 
 std::string VersionOf(const Value& value) {
-  return TextOf(static_cast<const cel::library::SemverValue&>(value.opaque()).version());
+  return static_cast<const cel::library::SemverValue&>(value.opaque()).version().ToString();
 }
 
 // The name of the Go type of what cel-go has in the value.

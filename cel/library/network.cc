@@ -489,13 +489,6 @@ Value MaskedCidr(const CallContext& context, std::span<const Value> args) {
   return NewCidr(context, {Masked(prefix.address, prefix.bits), prefix.bits});
 }
 
-std::string ToText(const Semver& version) {
-  std::string text = std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
-                     std::to_string(version.patch);
-  text += version.prerelease.empty() ? "" : "-" + std::string(version.prerelease);
-  return text + (version.build.empty() ? "" : "+" + std::string(version.build));
-}
-
 }  // namespace
 
 Result<int> ParseAddressSize(std::string_view text) {
@@ -515,7 +508,7 @@ std::optional<std::string> OpaqueText(const Opaque& value) {
     return ToText(static_cast<const CidrValue&>(value).prefix());
   }
   const auto* version = dynamic_cast<const SemverValue*>(&value);
-  return version == nullptr ? std::nullopt : std::optional(ToText(version->version()));
+  return version == nullptr ? std::nullopt : std::optional(version->version().ToString());
 }
 
 std::optional<std::size_t> AddressSize(const Opaque& value) {

@@ -304,7 +304,7 @@ struct GarbageCollector::Impl : std::enable_shared_from_this<GarbageCollector::I
   void RemoveOwners(Node& node, const std::vector<std::string>& uids) {
     std::string list;
     for (const OwnerReference& owner : node.owners) {
-      if (!HasFinalizer(uids, owner.uid)) {
+      if (std::find(uids.begin(), uids.end(), owner.uid) == uids.end()) {
         list += (list.empty() ? "" : ",") + api::json::EncodeAs(owner);
       }
     }

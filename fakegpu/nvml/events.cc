@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "fakegpu/nvml/call.h"
+#include "fakegpu/nvml/live_list.h"
 
 struct nvmlEventSet_st {
   nvmlEventSet_st* next;
@@ -30,26 +31,9 @@ constexpr std::uint64_t kSupportedEvents =
     nvmlEventTypeXidCriticalError | nvmlEventTypeClock | nvmlEventMigConfigChange |
     nvmlEventTypeGpuUnavailableError | nvmlEventTypeGpuRecoveryAction;
 
-pthread_mutex_t sets_mutex = PTHREAD_MUTEX_INITIALIZER;
-nvmlEventSet_st* sets = nullptr;  // All that live, so that any other pointer is refused.
-
-class SetsLock {
- public:
-  SetsLock() { pthread_mutex_lock(&sets_mutex); }
-  SetsLock(const SetsLock&) = delete;
-  SetsLock& operator=(const SetsLock&) = delete;
-  ~SetsLock() { pthread_mutex_unlock(&sets_mutex); }
-};
+constinit LiveList<nvmlEventSet_st> sets;
 
 // Under the lock.
-bool IsSet(nvmlEventSet_t set) {
-  for (const nvmlEventSet_st* entry = sets; entry != nullptr; entry = entry->next) {
-    if (entry == set) {
-      return true;
-    }
-  }
-  return false;
-}
 void LetGo(nvmlEventSet_t set) {
   if (--set->users == 0) {
     free(set->registrations);
@@ -111,24 +95,21 @@ nvmlReturn_t CreateSet(bool of_system, nvmlEventSet_t* set) {
   }
   created->users = 1;
   created->read_up_to = EventCount(*region);
-  const SetsLock lock;
-  created->next = sets;
-  sets = created;
+  const MutexLock lock(sets.mutex());
+  sets.Add(created);
   *set = created;
   return NVML_SUCCESS;
 }
 
 // Takes it away; a wait in flight frees it.
 nvmlReturn_t FreeSet(nvmlEventSet_t set, bool of_system) {
-  const SetsLock lock;
-  for (nvmlEventSet_st** link = &sets; *link != nullptr; link = &(*link)->next) {
-    if (*link == set && (set->registrations == nullptr) == of_system) {
-      *link = set->next;
-      LetGo(set);
-      return NVML_SUCCESS;
-    }
+  const MutexLock lock(sets.mutex());
+  if (!sets.Has(set) || (set->registrations == nullptr) != of_system) {
+    return NVML_ERROR_INVALID_ARGUMENT;
   }
-  return NVML_ERROR_INVALID_ARGUMENT;
+  sets.Remove(set);
+  LetGo(set);
+  return NVML_SUCCESS;
 }
 
 // NVML gives the two kinds of sets types of their own.
@@ -148,7 +129,7 @@ nvmlReturn_t WaitInSet(const layout::Region& region, nvmlEventSet_t set, unsigne
   for (;;) {
     const std::uint32_t seen = region.event_futex();
     {
-      const SetsLock lock;
+      const MutexLock lock(sets.mutex());
       if (TakeEvent(region, set, event)) {
         return NVML_SUCCESS;
       }
@@ -165,15 +146,15 @@ nvmlReturn_t WaitInSet(const layout::Region& region, nvmlEventSet_t set, unsigne
 template <typename Body>
 nvmlReturn_t UseSet(nvmlEventSet_t set, bool of_system, Body&& body) {
   {
-    const SetsLock lock;
-    if (!IsSet(set) || (set->registrations == nullptr) != of_system) {
+    const MutexLock lock(sets.mutex());
+    if (!sets.Has(set) || (set->registrations == nullptr) != of_system) {
       return NVML_ERROR_INVALID_ARGUMENT;
     }
     ++set->users;
   }
   const layout::Region* region = Library::Get().region();
   const nvmlReturn_t result = region == nullptr ? NVML_ERROR_UNINITIALIZED : body(*region);
-  const SetsLock lock;
+  const MutexLock lock(sets.mutex());
   LetGo(set);
   return result;
 }
@@ -205,7 +186,7 @@ nvmlReturn_t WaitForSystem(nvmlSystemEventSetWaitRequest_t* request) {
     if (result != NVML_SUCCESS) {
       return result;
     }
-    const SetsLock lock;
+    const MutexLock lock(sets.mutex());
     do {
       const unsigned int gpu_id = region.Read([&event](const layout::Copy& copy) {
         return event.gpu < copy.gpu_count() ? copy.gpu(event.gpu).identity.board_id : 0;
@@ -230,10 +211,9 @@ nvmlReturn_t WithRequest(const char* function, Request* request, unsigned int ve
 }  // namespace
 
 void FreeEventSets() {
-  const SetsLock lock;
-  while (sets != nullptr) {
-    nvmlEventSet_st* set = sets;
-    sets = set->next;
+  const MutexLock lock(sets.mutex());
+  while (nvmlEventSet_st* set = sets.first()) {
+    sets.Remove(set);
     LetGo(set);
   }
 }
@@ -279,8 +259,8 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device,
     return NVML_ERROR_UNINITIALIZED;
   }
   const std::uint32_t slot = FromPointer(device).slot;
-  const SetsLock lock;
-  if (!IsSet(set) || set->registrations == nullptr || slot >= set->gpus) {
+  const MutexLock lock(sets.mutex());
+  if (!sets.Has(set) || set->registrations == nullptr || slot >= set->gpus) {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
   auto& registration = set->registrations[slot];
@@ -319,9 +299,9 @@ NVML_EXPORT nvmlReturn_t nvmlSystemRegisterEvents(nvmlSystemRegisterEventRequest
     if (of.eventTypes == 0 || (of.eventTypes & ~kKnown) != 0) {
       return NVML_ERROR_INVALID_ARGUMENT;
     }
-    const SetsLock lock;
+    const MutexLock lock(sets.mutex());
     nvmlEventSet_t set = SetOf(of.set);
-    if (!IsSet(set) || set->registrations != nullptr) {
+    if (!sets.Has(set) || set->registrations != nullptr) {
       return NVML_ERROR_INVALID_ARGUMENT;
     }
     const layout::Region* region = Library::Get().region();

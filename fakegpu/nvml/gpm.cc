@@ -1,10 +1,10 @@
 // GPM: what a GPU did between two samples. A sample is a copy of what adds up over time; a metric
 // is the difference of two, over the time between them.
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "fakegpu/nvml/call.h"
+#include "fakegpu/nvml/live_list.h"
 #include "fakegpu/nvml/traffic.h"
 
 struct nvmlGpmSample_st {
@@ -28,26 +28,7 @@ namespace {
 
 constexpr double kMebibyte = 1024.0 * 1024.0;
 
-pthread_mutex_t samples_mutex = PTHREAD_MUTEX_INITIALIZER;
-nvmlGpmSample_st* samples = nullptr;  // All that live, so that any other pointer is refused.
-
-class SamplesLock {
- public:
-  SamplesLock() { pthread_mutex_lock(&samples_mutex); }
-  SamplesLock(const SamplesLock&) = delete;
-  SamplesLock& operator=(const SamplesLock&) = delete;
-  ~SamplesLock() { pthread_mutex_unlock(&samples_mutex); }
-};
-
-// Under the lock.
-bool IsSample(nvmlGpmSample_t sample) {
-  for (const nvmlGpmSample_st* entry = samples; entry != nullptr; entry = entry->next) {
-    if (entry == sample) {
-      return true;
-    }
-  }
-  return false;
-}
+constinit LiveList<nvmlGpmSample_st> samples;
 
 // GPM came with Hopper.
 bool HasGpm(const layout::GpuState& gpu) {
@@ -115,8 +96,8 @@ nvmlReturn_t GetSample(const DeviceCall& call, std::uint32_t instance, nvmlGpmSa
   if (result != NVML_SUCCESS) {
     return result;
   }
-  const SamplesLock lock;
-  if (!IsSample(sample)) {
+  const MutexLock lock(samples.mutex());
+  if (!samples.Has(sample)) {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
   reading.next = sample->next;
@@ -285,9 +266,8 @@ NVML_EXPORT nvmlReturn_t nvmlGpmSampleAlloc(nvmlGpmSample_t* gpmSample) {
   if (sample == nullptr) {
     return NVML_ERROR_MEMORY;
   }
-  const SamplesLock lock;
-  sample->next = samples;
-  samples = sample;
+  const MutexLock lock(samples.mutex());
+  samples.Add(sample);
   *gpmSample = sample;
   return NVML_SUCCESS;
 }
@@ -297,15 +277,13 @@ NVML_EXPORT nvmlReturn_t nvmlGpmSampleFree(nvmlGpmSample_t gpmSample) {
   if (Library::Get().region() == nullptr && gpmSample == nullptr) {
     return NVML_ERROR_UNINITIALIZED;
   }
-  const SamplesLock lock;
-  for (nvmlGpmSample_st** link = &samples; *link != nullptr; link = &(*link)->next) {
-    if (*link == gpmSample) {
-      *link = gpmSample->next;
-      free(gpmSample);
-      return NVML_SUCCESS;
-    }
+  const MutexLock lock(samples.mutex());
+  if (!samples.Has(gpmSample)) {
+    return NVML_ERROR_INVALID_ARGUMENT;
   }
-  return NVML_ERROR_INVALID_ARGUMENT;
+  samples.Remove(gpmSample);
+  free(gpmSample);
+  return NVML_SUCCESS;
 }
 
 NVML_EXPORT nvmlReturn_t nvmlGpmSampleGet(nvmlDevice_t device, nvmlGpmSample_t gpmSample) {
@@ -329,8 +307,8 @@ NVML_EXPORT nvmlReturn_t nvmlGpmMetricsGet(nvmlGpmMetricsGet_t* metricsGet) {
   if (metricsGet->numMetrics > NVML_GPM_METRIC_MAX) {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
-  const SamplesLock lock;
-  if (!IsSample(metricsGet->sample1) || !IsSample(metricsGet->sample2)) {
+  const MutexLock lock(samples.mutex());
+  if (!samples.Has(metricsGet->sample1) || !samples.Has(metricsGet->sample2)) {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
   const nvmlGpmSample_st& first = *metricsGet->sample1;

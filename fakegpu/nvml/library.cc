@@ -7,6 +7,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "fakegpu/nvml/live_list.h"
+
 namespace assay::fakegpu::nvml {
 namespace {
 
@@ -44,17 +46,6 @@ const char* DevicesDirectory(const char* state_path) {
   }
   return nullptr;
 }
-
-class MutexLock {
- public:
-  explicit MutexLock(pthread_mutex_t& mutex) : mutex_(mutex) { pthread_mutex_lock(&mutex_); }
-  MutexLock(const MutexLock&) = delete;
-  MutexLock& operator=(const MutexLock&) = delete;
-  ~MutexLock() { pthread_mutex_unlock(&mutex_); }
-
- private:
-  pthread_mutex_t& mutex_;
-};
 
 // Never destroyed: calls may come while the process exits.
 union Instance {
