@@ -46,24 +46,35 @@ if(ASSAY_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [NO_UNITY])
+# assay_compile_together(TARGET a.cc...): with ASSAY_UNITY the target's sources are compiled a few at a
+# time, which parses their common headers and instantiates their common templates once.
+function(assay_compile_together target)
+  list(LENGTH ARGN count)
+  if(ASSAY_UNITY AND count GREATER 1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    # A source's anonymous namespace is not a header's.
+    target_compile_options(${target} PRIVATE -Wno-subobject-linkage)
+  endif()
+endfunction()
+
+# assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [HOT] [NO_UNITY])
 # NAME is the folder's path with underscores: fakegpu_model is assay::fakegpu_model.
-# With ASSAY_UNITY its sources are compiled a few at a time, which parses their common headers and
-# instantiates their common templates once. NO_UNITY: they use names for themselves that others use
-# too, on purpose.
+# HOT: somebody waits for its speed, so the preset release compiles it with -O2. The other libraries
+# mostly wait themselves; with -O1 tools/certify has them a fifth sooner.
+# NO_UNITY: its sources use names for themselves that others use too, on purpose.
 function(assay_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_UNITY" "" "SOURCES;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "HOT;NO_UNITY" "" "SOURCES;PUBLIC;PRIVATE")
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "assay_library(${name}): unexpected ${ARG_UNPARSED_ARGUMENTS}")
   endif()
   if(ARG_SOURCES)
     add_library(assay_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(assay_${name} PUBLIC assay_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
-    list(LENGTH ARG_SOURCES count)
-    if(ASSAY_UNITY AND count GREATER 1 AND NOT ARG_NO_UNITY)
-      set_target_properties(assay_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
-      # A source's anonymous namespace is not a header's.
-      target_compile_options(assay_${name} PRIVATE -Wno-subobject-linkage)
+    if(ARG_HOT)
+      target_compile_options(assay_${name} PRIVATE $<$<CONFIG:Release>:-O2>)
+    endif()
+    if(NOT ARG_NO_UNITY)
+      assay_compile_together(assay_${name} ${ARG_SOURCES})
     endif()
   else()
     add_library(assay_${name} INTERFACE)
@@ -78,6 +89,7 @@ function(assay_program name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "NO_INSTALL" "" "SOURCES;LIBRARIES")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE assay_options ${ARG_LIBRARIES})
+  assay_compile_together(${name} ${ARG_SOURCES})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   if(NOT ARG_NO_INSTALL)
     install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -165,8 +177,11 @@ function(assay_proto_library name)
       DEPENDS ${PROJECT_SOURCE_DIR}/${proto}
       COMMENT "Generating ${stem}.pb.cc" VERBATIM)
     list(APPEND generated ${out}.pb.cc ${out}.grpc.pb.cc)
+    # protoc uses the same names in each.
+    set_source_files_properties(${out}.pb.cc PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
   endforeach()
   add_library(assay_${name} STATIC ${generated})
+  assay_compile_together(assay_${name} ${generated})
   target_link_libraries(assay_${name} PUBLIC protobuf::libprotobuf PkgConfig::GRPCPP
                         PRIVATE assay_generated_options)
   target_include_directories(assay_${name} SYSTEM PUBLIC ${PROJECT_BINARY_DIR}/generated)

@@ -69,7 +69,7 @@ Places what fits of the claims that are not allocated, by best fit, and shows wh
 what stays free on each node, and what would serve more claims: one more node of a kind that there
 is, or devices without a taint.)help";
 
-struct Options {
+struct AllocateOptions {
   std::vector<std::string> files;
   std::vector<std::string> more_files;  // without -f
   std::string node;
@@ -104,7 +104,7 @@ std::string OwnerOf(const ResourceClaim& claim) {
   return "";
 }
 
-Result<allocator::Features> FeaturesOf(const Options& options,
+Result<allocator::Features> FeaturesOf(const AllocateOptions& options,
                                        const api::Compatibility& compatibility) {
   allocator::Features features = allocator::Features::FromCompatibility(compatibility);
   features.upstream_defects = options.upstream_defects;
@@ -134,7 +134,7 @@ void ApplyTaintRules(const api::Compatibility& compatibility, ClusterFiles& file
   }
 }
 
-Result<std::unique_ptr<Question>> Ask(const Options& options) {
+Result<std::unique_ptr<Question>> Ask(const AllocateOptions& options) {
   std::vector<std::string> files = options.files;
   files.insert(files.end(), options.more_files.begin(), options.more_files.end());
   if (files.empty()) {
@@ -295,7 +295,7 @@ struct Answer {
 
 class Allocation {
  public:
-  Allocation(const Options& options, Question& question)
+  Allocation(const AllocateOptions& options, Question& question)
       : options_(options), question_(question), answers_(question.groups.size()) {}
 
   Result<int> Run() {
@@ -453,19 +453,19 @@ class Allocation {
     WriteYaml({{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(items)}}, std::cout);
   }
 
-  const Options& options_;
+  const AllocateOptions& options_;
   Question& question_;
   std::vector<Answer> answers_;  // by group
 };
 
-Result<int> Allocate(const Options& options) {
+Result<int> Allocate(const AllocateOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
   return Allocation(options, *question).Run();
 }
 
 // ---- explain ----
 
-Result<int> Explain(const Options& options) {
+Result<int> Explain(const AllocateOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
   ordered_json all = ordered_json::array();
   bool all_fit = true;
@@ -568,7 +568,7 @@ ordered_json ToJson(const allocator::Forecast& forecast, const Question& questio
   return json;
 }
 
-Result<int> ForeseeBacklog(const Options& options) {
+Result<int> ForeseeBacklog(const AllocateOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Question> question, Ask(options));
   std::vector<Group> groups;
   for (const auto& claims : question->groups) {
@@ -587,7 +587,7 @@ Result<int> ForeseeBacklog(const Options& options) {
 
 CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& description,
                      const std::string& help, const std::vector<std::string>& outputs,
-                     Options& options) {
+                     AllocateOptions& options) {
   CLI::App* command = app.add_subcommand(name, description);
   command->footer(help + "\n" + kFilesHelp + "\n" + kAllocateExit);
   command->add_option("-f,--filename", options.files, "A file, a directory, or - (may be repeated)")
@@ -607,7 +607,7 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name, const std::string& 
 }  // namespace
 
 Command AddAllocate(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AllocateOptions>();
   CLI::App* command = AddCommand(app, "allocate", "Allocate claims from files", kAllocateHelp,
                                  {"table", "json", "yaml"}, *options);
   command->add_option("--policy", options->policy, "Which devices to take")
@@ -620,7 +620,7 @@ Command AddAllocate(CLI::App& app) {
 }
 
 Command AddExplain(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AllocateOptions>();
   CLI::App* command = AddCommand(app, "explain", "Tell why claims from files do not fit",
                                  kExplainHelp, {"table", "json"}, *options);
   command->add_option("--claim", options->claim, "Only this one: namespace/name");
@@ -628,7 +628,7 @@ Command AddExplain(CLI::App& app) {
 }
 
 Command AddWhatIf(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<AllocateOptions>();
   AddCommand(app, "what-if", "What of a backlog of claims would fit, and what would help",
              kWhatIfHelp, {"table", "json"}, *options);
   return [options] { return ForeseeBacklog(*options); };

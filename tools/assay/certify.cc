@@ -24,7 +24,7 @@ using conformance::CaseInfo;
 using conformance::RuleSet;
 using conformance::RunResult;
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kCertifyFooter = R"help(
 Examples:
   assay certify                              the reference driver on a fake node of 8 x H100
   assay certify --testee my-driver.yaml      the driver that this file describes
@@ -41,7 +41,7 @@ The directory of --out gets report.txt, report.json, junit.xml and the driver's 
 Exit codes: 0 conformant (or failing just as its expectations file says), 1 not conformant,
 2 trouble with the set-up or with Assay itself.)help";
 
-struct Options {
+struct CertifyOptions {
   std::string testee;
   std::string out = "assay-report";
   std::string filter;
@@ -85,7 +85,7 @@ Status WriteReports(const std::filesystem::path& out, const RuleSet& rules,
   return WriteFileAtomically(out / "report.json", conformance::JsonReport(rules, result));
 }
 
-Result<int> Certify(const Options& options) {
+Result<int> Certify(const CertifyOptions& options) {
   const RuleSet& rules = RuleSet::Embedded();
   if (options.list) {
     return List(rules, options.filter);
@@ -117,9 +117,9 @@ Result<int> Certify(const Options& options) {
 }  // namespace
 
 Command AddCertify(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CertifyOptions>();
   CLI::App* command = app.add_subcommand("certify", "Certify a DRA driver");
-  command->footer(kFooter);
+  command->footer(kCertifyFooter);
   command->add_option("--testee", options->testee,
                       "The driver's testee file [the reference driver's]");
   command->add_option("--out", options->out, "Where the reports go")->capture_default_str();

@@ -8,7 +8,7 @@
 namespace assay::tools {
 namespace {
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kCompletionFooter = R"help(
 Examples:
   source <(assay completion bash)                       now, in this shell
   assay completion bash > /etc/bash_completion.d/assay  for good)help";
@@ -48,7 +48,7 @@ complete -o default -F _assay assay
 Command AddCompletion(CLI::App& app) {
   auto shell = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("completion", "Print a completion script for a shell");
-  command->footer(kFooter);
+  command->footer(kCompletionFooter);
   command->add_option("shell", *shell, "bash or zsh")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh"}));

@@ -13,7 +13,7 @@
 namespace assay::tools {
 namespace {
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kLabFooter = R"help(
 Examples:
   assay lab                                  a cluster with one node, eight fake GPUs and a driver
   assay lab --testee my-driver.yaml          the same with your driver
@@ -27,13 +27,13 @@ Then, in another terminal:
 Pods are scheduled and their claims prepared, but no container runs: the node records what a runtime
 would have been told. Ctrl-C ends the lab and removes all of it.)help";
 
-struct Options {
+struct LabOptions {
   std::string testee;
   std::string kubeconfig;
   bool no_driver = false;
 };
 
-Result<int> RunLab(const Options& options) {
+Result<int> RunLab(const LabOptions& options) {
   const conformance::RuleSet& rules = conformance::RuleSet::Embedded();
   const std::filesystem::path testee = options.testee.empty()
                                            ? ShareDirectory() / "testees" / "driver-ref.yaml"
@@ -82,10 +82,10 @@ Result<int> RunLab(const Options& options) {
 }  // namespace
 
 Command AddLab(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LabOptions>();
   CLI::App* command =
       app.add_subcommand("lab", "Keep a cluster with a fake node up, for kubectl and others");
-  command->footer(kFooter);
+  command->footer(kLabFooter);
   command->add_option("--testee", options->testee,
                       "The driver that runs on the node [the reference driver]");
   command->add_option("--kubeconfig", options->kubeconfig, "Also write the kubeconfig here");

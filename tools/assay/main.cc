@@ -17,7 +17,7 @@ constexpr const char* kDescription =
 a fake node with fake GPUs, a Kubernetes control plane in one process, and tests for
 the rules that a driver must keep.)";
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kMainFooter = R"help(
 Examples:
   assay certify                            certify the reference driver
   assay certify --testee my-driver.yaml    certify your own
@@ -31,7 +31,7 @@ Exit codes: 0 conformant or done, 1 not conformant, 2 wrong use or trouble.
 
 int Run(int argc, char** argv) {
   CLI::App app(kDescription, "assay");
-  app.footer(kFooter);
+  app.footer(kMainFooter);
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("assay ") + ASSAY_VERSION);
   const Command certify = AddCertify(app);

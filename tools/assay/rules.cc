@@ -17,7 +17,7 @@ using conformance::DecidedRules;
 using conformance::Rule;
 using conformance::RuleSet;
 
-constexpr const char* kFooter = R"help(
+constexpr const char* kRulesFooter = R"help(
 Examples:
   assay rules                    every rule
   assay rules --area CDI         one area
@@ -28,7 +28,7 @@ Examples:
 MUST rules decide the certificate; SHOULD and MAY rules are reported. A rule marked "derived" is
 stated by no upstream text, and never refuses a certificate.)help";
 
-struct Options {
+struct RulesOptions {
   std::vector<std::string> ids;
   std::string area;
   std::string output = "text";
@@ -82,7 +82,7 @@ nlohmann::ordered_json ToJson(const Rule& rule, const DecidedRules& decided) {
           {"cases", cases == decided.end() ? std::vector<std::string>() : cases->second}};
 }
 
-Result<int> Rules(const Options& options) {
+Result<int> Rules(const RulesOptions& options) {
   const RuleSet& rules = RuleSet::Embedded();
   ASSAY_ASSIGN_OR_RETURN(const auto cases, conformance::AllCases(rules));
   const DecidedRules decided = conformance::RulesDecidedBy(cases);
@@ -131,9 +131,9 @@ Result<int> Rules(const Options& options) {
 }  // namespace
 
 Command AddRules(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RulesOptions>();
   CLI::App* command = app.add_subcommand("rules", "Show the rules that drivers are certified by");
-  command->footer(kFooter);
+  command->footer(kRulesFooter);
   command->add_option("rule", options->ids, "Rules to show in full");
   command->add_option("--area", options->area, "Only this area, such as PREP");
   command->add_flag("--untested", options->untested, "Only rules that no case decides");

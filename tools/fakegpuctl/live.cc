@@ -15,8 +15,6 @@ using fakegpu::control::NodeInfo;
 using fakegpu::control::ProcessInfo;
 
 constexpr std::size_t kSliceWidth = 12;
-constexpr std::uint64_t kMebibyte = 1024 * 1024;
-
 // "|1g.10gb 7  .           |": each memory slice is as wide as any other.
 std::string DrawSlices(const GpuInfo& gpu) {
   std::string slices(gpu.mig_memory_slices * kSliceWidth, ' ');

@@ -10,8 +10,6 @@ namespace {
 using fakegpu::control::GpuInfo;
 using fakegpu::control::NodeInfo;
 
-constexpr std::uint64_t kMebibyte = 1024 * 1024;
-
 std::string Join(const std::vector<std::string>& words) {
   std::string joined;
   for (const std::string& word : words) {

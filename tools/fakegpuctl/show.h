@@ -4,11 +4,15 @@
 #ifndef ASSAY_TOOLS_FAKEGPUCTL_SHOW_H_
 #define ASSAY_TOOLS_FAKEGPUCTL_SHOW_H_
 
+#include <cstdint>
 #include <string>
 
 #include "fakegpu/control/control.h"
 
 namespace assay::tools {
+
+// Memory is shown in these.
+inline constexpr std::uint64_t kMebibyte = 1024 * 1024;
 
 std::string ShowText(const fakegpu::control::NodeInfo& node);
 std::string ShowJson(const fakegpu::control::NodeInfo& node);
