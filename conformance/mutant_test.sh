@@ -2,18 +2,19 @@
 # Certifies the reference driver with one seeded defect, and expects that the rule finds it; without
 # one ("none"), that no rule fails.
 #
-# usage: mutant_test.sh ASSAY MUTANT RULES
+# usage: mutant_test.sh ASSAY MUTANT RULES [LATER]
 #
 #   RULES   the rule that must fail; for "none" the rules to try, separated by ':'
+#   LATER   a rule whose case comes after, and must pass all the same
 set -euo pipefail
-assay=$1 mutant=$2 rules=$3
+assay=$1 mutant=$2 rules=$3 later=${4:-}
 here=$(dirname "$(readlink -f "$0")")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 export ASSAY_MUTANT=$mutant
 status=0
-"$assay" certify --testee "$here/testdata/driver-ref-mutants.yaml" --filter "$rules" --out "$out" \
+"$assay" certify --testee "$here/testdata/driver-ref-mutants.yaml" --filter "$rules${later:+:$later}" --out "$out" \
   >"$out/output" 2>&1 || status=$?
 fail() {
   cat "$out/output"
@@ -27,4 +28,6 @@ if [ "$mutant" = none ]; then
   [ "$status" -eq 0 ] || fail "the run without a defect ended with $status"
 else
   grep -q "^fail  $rules " "$out/report.txt" || fail "$rules did not find the defect '$mutant'"
+  [ -z "$later" ] || grep -qE "] pass [^(]*\(.*$later[,;]" "$out/output" ||
+    fail "after the case that found the defect '$mutant' $later was not decided"
 fi

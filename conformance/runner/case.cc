@@ -101,17 +101,18 @@ void Case::SetUp() {
 }
 
 void Case::TearDown() {
-  if (lab().driver() == nullptr) {
-    return;
-  }
-  internal::CurrentCase().output = OutputOfCase();
-  lab().api_server().faults().Clear();
-  if (!exit_expected_ && !driver().process().running()) {
-    EXPECT_DRIVER(false) << "the driver ended during the case: it " << driver().Describe();
+  Driver* const left = lab().driver();
+  if (left != nullptr) {
+    internal::CurrentCase().output = OutputOfCase();
+    lab().api_server().faults().Clear();
+    if (!exit_expected_ && !left->process().running()) {
+      EXPECT_DRIVER(false) << "the driver ended during the case: it " << left->Describe();
+    }
   }
   CleanUp();
-  // What a failed case leaves must not fail the next.
-  if (HasFailure() || !driver().process().running() || CdiFiles() != cdi_before_) {
+  // What a failed case leaves must not fail the next, least of all what no driver can start with.
+  if (HasFailure() ||
+      (left != nullptr && (!left->process().running() || CdiFiles() != cdi_before_))) {
     lab().Reset();
   }
 }
@@ -120,7 +121,8 @@ void Case::CleanUp() {
   lab().api_server().faults().Clear();
   std::vector<ClaimReference> references = ReferencesTo(claims_);
   references.insert(references.end(), to_unprepare_.begin(), to_unprepare_.end());
-  if (!references.empty() && driver().process().running() && driver().registered()) {
+  Driver* const left = lab().driver();
+  if (!references.empty() && left != nullptr && left->process().running() && left->registered()) {
     for (const ClaimReference& reference : references) {
       (void)TryUnprepare({reference}, Version()).ok();
     }
