@@ -65,8 +65,14 @@ Status EnterNamespaces() {
     ASSAY_RETURN_IF_ERROR(WriteMap("/proc/self/gid_map", self(gid)));
   }
   // What the host mounts and unmounts later still comes here; nothing goes back.
-  return mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0 ? OkStatus()
-                                                                       : ErrnoError(errno, "/");
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0) {
+    return OkStatus();
+  }
+  return errno == EINVAL
+             ? FailedPreconditionError(
+                   "a view of the node needs a root directory that is a mount point, as a chroot's "
+                   "is after `mount --bind DIR DIR` and before `chroot DIR`")
+             : ErrnoError(errno, "/");
 }
 
 Status Bind(const fs::path& from, const fs::path& to) {
