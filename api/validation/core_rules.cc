@@ -299,6 +299,73 @@ FieldErrors ValidateExtendedResourceClaimStatus(const core::Pod& pod, const Fiel
   return errors;
 }
 
+// Whether the container has what the entry of its status is named after.
+FieldErrors ValidateAllocatedName(const core::Container& container, const std::string& name,
+                                  const FieldPath& path) {
+  if (!name.starts_with("claim:")) {
+    return container.resources.requests.contains(name)
+               ? FieldErrors{}
+               : FieldErrors{
+                     Invalid(path, name, "must match one of the container's resource requests")};
+  }
+  const auto& claims = container.resources.claims;
+  const bool found = std::any_of(claims.begin(), claims.end(), [&](const auto& claim) {
+    return name == "claim:" + claim.name + (claim.request.empty() ? "" : "/" + claim.request);
+  });
+  return found
+             ? FieldErrors{}
+             : FieldErrors{Invalid(path, name,
+                                   "must match one of the container's resource claims in a format "
+                                   "'claim:<claimName>/<request>' or 'claim:<claimName>' if "
+                                   "request is empty")};
+}
+
+FieldErrors ValidateHealth(const std::vector<core::ResourceHealth>& resources,
+                           const FieldPath& path) {
+  constexpr std::size_t kMaxMessage = 1024;
+  FieldErrors errors;
+  std::set<std::string_view> ids;
+  for (std::size_t i = 0; i < resources.size(); ++i) {
+    const core::ResourceHealth& resource = resources[i];
+    const FieldPath item = path.Index(i);
+    if (resource.health != "Healthy" && resource.health != "Unhealthy" &&
+        resource.health != "Unknown") {
+      errors.push_back(
+          NotSupported(item.Child("health"), resource.health, {"Healthy", "Unhealthy", "Unknown"}));
+    }
+    if (resource.message && resource.message->empty()) {
+      errors.push_back(Required(item.Child("message"), "must be non-empty if specified"));
+    } else if (resource.message && resource.message->size() > kMaxMessage) {
+      errors.push_back(TooLong(item.Child("message"), kMaxMessage));
+    }
+    if (!ids.insert(resource.resource_id).second) {
+      errors.push_back(Duplicate(item.Child("resourceID"), resource.resource_id));
+    }
+  }
+  return errors;
+}
+
+FieldErrors ValidateAllocatedResources(const std::vector<core::ContainerStatus>& statuses,
+                                       const std::vector<core::Container>& containers,
+                                       const FieldPath& path) {
+  FieldErrors errors;
+  for (std::size_t i = 0; i < statuses.size(); ++i) {
+    const auto container =
+        std::find_if(containers.begin(), containers.end(),
+                     [&](const auto& candidate) { return candidate.name == statuses[i].name; });
+    for (std::size_t j = 0; j < statuses[i].allocated_resources_status.size(); ++j) {
+      const core::ResourceStatus& status = statuses[i].allocated_resources_status[j];
+      const FieldPath item = path.Index(i).Child("allocatedResourcesStatus").Index(j);
+      // What is told of containers that are not there is let through.
+      if (container != containers.end()) {
+        Append(errors, ValidateAllocatedName(*container, status.name, item.Child("name")));
+      }
+      Append(errors, ValidateHealth(status.resources, item.Child("resources")));
+    }
+  }
+  return errors;
+}
+
 FieldErrors ValidateNodeAllocatableStatuses(const core::Pod& pod, const FieldPath& path) {
   FieldErrors errors;
   for (std::size_t i = 0; i < pod.status.node_allocatable_resource_claim_statuses.size(); ++i) {
@@ -522,6 +589,11 @@ FieldErrors ValidatePodStatusUpdate(const core::Pod& pod, const core::Pod& old) 
   if (pod.status.qos_class != old.status.qos_class) {
     errors.push_back(Invalid(status.Child("qosClass"), pod.status.qos_class, kImmutable));
   }
+  Append(errors, ValidateAllocatedResources(pod.status.container_statuses, pod.spec.containers,
+                                            status.Child("containerStatuses")));
+  Append(errors,
+         ValidateAllocatedResources(pod.status.init_container_statuses, pod.spec.init_containers,
+                                    status.Child("initContainerStatuses")));
   Append(errors, ValidateResourceClaimStatuses(pod, status.Child("resourceClaimStatuses")));
   Append(errors,
          ValidateExtendedResourceClaimStatus(pod, status.Child("extendedResourceClaimStatus")));

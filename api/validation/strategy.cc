@@ -7,11 +7,13 @@
 
 #include "api/core/types.h"
 #include "api/resource/types.h"
+#include "api/scheduling/types.h"
 #include "api/schema/descriptor.h"
 #include "api/validation/access.h"
 #include "api/validation/claim_rules.h"
 #include "api/validation/core_rules.h"
 #include "api/validation/gates.h"
+#include "api/validation/group_rules.h"
 #include "api/validation/metadata.h"
 #include "api/validation/slice_rules.h"
 #include "api/validation/validators.h"
@@ -248,6 +250,35 @@ class DeviceTaintRuleStrategy final : public TypedStrategy<resource::DeviceTaint
   }
   FieldErrors ValidateStatus(const T& rule, const T& old, const Context&) const override {
     return ValidateDeviceTaintRuleStatusUpdate(rule, old);
+  }
+};
+
+class PodGroupStrategy final : public TypedStrategy<scheduling::PodGroup> {
+  using T = scheduling::PodGroup;
+
+  bool AllowsUnconditionalUpdate() const override { return true; }
+
+  void PrepareNew(T& group, const Context& context) const override {
+    group.status = {};
+    DropGatedFields(schema::DescriptorOf<T>(), &group, nullptr, *context.compatibility);
+  }
+  FieldErrors ValidateNew(const T& group, const Context&) const override {
+    return ValidatePodGroup(group);
+  }
+  void PrepareChanged(T& group, const T& old, const Context& context) const override {
+    group.status = old.status;
+    DropGatedFields(schema::DescriptorOf<T>(), &group, &old, *context.compatibility);
+  }
+  FieldErrors ValidateChanged(const T& group, const T& old, const Context&) const override {
+    return ValidatePodGroupUpdate(group, old);
+  }
+  void PrepareStatus(T& group, const T& old, const Context& context) const override {
+    group.spec = old.spec;
+    ResetMetadataForStatus(group.metadata, old.metadata);
+    DropGatedFields(schema::DescriptorOf<T>(), &group, &old, *context.compatibility);
+  }
+  FieldErrors ValidateStatus(const T& group, const T& old, const Context&) const override {
+    return ValidatePodGroupStatusUpdate(group, old);
   }
 };
 
@@ -548,6 +579,7 @@ const Strategy& StrategyFor(const Kind& kind) {
   static const ResourceSliceStrategy slices;
   static const DeviceTaintRuleStrategy taint_rules;
   static const ResourcePoolStatusRequestStrategy pool_requests;
+  static const PodGroupStrategy groups;
   static const PodStrategy pods;
   static const NodeStrategy nodes;
   static const NamespaceStrategy namespaces;
@@ -559,6 +591,7 @@ const Strategy& StrategyFor(const Kind& kind) {
       {&KindOf<resource::ResourceSlice>(), &slices},
       {&KindOf<resource::DeviceTaintRule>(), &taint_rules},
       {&KindOf<resource::ResourcePoolStatusRequest>(), &pool_requests},
+      {&KindOf<scheduling::PodGroup>(), &groups},
       {&KindOf<core::Pod>(), &pods},
       {&KindOf<core::Node>(), &nodes},
       {&KindOf<core::Namespace>(), &namespaces},
