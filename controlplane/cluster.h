@@ -1,7 +1,8 @@
 // Cluster: a Kubernetes control plane in this process, for a test, a certification or `assay lab`:
 // store, API server (TLS on 127.0.0.1, bearer tokens), garbage collector, ResourceClaim controller,
-// scheduler and device taint eviction, on one event loop with a thread of its own. What it is not:
-// there are no kubelets; a node agent (controlplane/node/node_agent.h) joins through a Client.
+// scheduler, device taint eviction and pool status, on one event loop with a thread of its own.
+// What it is not: there are no kubelets; a node agent (controlplane/node/node_agent.h) joins
+// through a Client.
 //
 //   ASSAY_ASSIGN_OR_RETURN(auto cluster, Cluster::Start({.directory = dir.path()}));
 //   ASSAY_RETURN_IF_ERROR(cluster->AddNode({.name = "node-1"}).status());

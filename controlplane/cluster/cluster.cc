@@ -11,6 +11,7 @@
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/claims/claim_controller.h"
 #include "controlplane/eviction/device_taint_eviction.h"
+#include "controlplane/poolstatus/pool_status_controller.h"
 #include "controlplane/scheduler/scheduler.h"
 
 namespace assay::controlplane {
@@ -112,6 +113,7 @@ struct Cluster::Impl {
   std::unique_ptr<claims::ClaimController> claim_controller;
   std::unique_ptr<scheduler::Scheduler> scheduler;
   std::unique_ptr<eviction::DeviceTaintEviction> eviction;
+  std::unique_ptr<poolstatus::PoolStatusController> pool_status;
 
   std::unique_ptr<BlockingClient> admin;
 };
@@ -146,9 +148,14 @@ void Cluster::Impl::StartControllers() {
         compatibility);
     eviction->Start();
   }
+  pool_status = std::make_unique<poolstatus::PoolStatusController>(
+      ControllerClient("system:serviceaccount:kube-system:resourcepoolstatusrequest-controller"),
+      compatibility);
+  pool_status->Start();
 }
 
 void Cluster::Impl::StopControllers() {
+  pool_status = nullptr;
   eviction = nullptr;
   scheduler = nullptr;
   claim_controller = nullptr;
