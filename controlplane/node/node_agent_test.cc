@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -26,6 +27,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 using api::core::Pod;
@@ -35,7 +37,7 @@ constexpr char kEndpoint[] = "/plugins/a/dra.sock";
 
 class NodeAgentTest : public ::testing::Test {
  protected:
-  NodeAgentTest() {
+  explicit NodeAgentTest(api::Compatibility compatibility = {}) : node_(std::move(compatibility)) {
     driver_ = std::make_shared<FakeDriver>(FakeDriver::WithDevices("a", kEndpoint));
     EXPECT_THAT(node_.StartAgent(), IsOk());
   }
@@ -345,6 +347,92 @@ TEST_F(NodeAgentTest, HealthReachesThePodsStatus) {
                 .resources.at(0)
                 .health,
             "Unknown");
+}
+
+TEST_F(NodeAgentTest, ExtendedResourcesReachTheContainersThatAskForThem) {
+  RegisterDriver();
+  Pod pod = node_.NewPod("p", {});
+  auto& other = pod.spec.containers.emplace_back(pod.spec.containers[0]);
+  other.name = "other";
+  for (auto* list :
+       {&pod.spec.containers[0].resources.requests, &pod.spec.containers[0].resources.limits}) {
+    (*list)["example.com/gpu"] = api::meta::Quantity::Of("1");
+  }
+  pod = TestingNode::Must(node_.api.Create(pod));
+  const auto claim = node_.MakeClaim("p-extended", "a", "p", pod.metadata.uid);
+  WriteSpec(claim.metadata.uid);
+  auto& status = pod.status.extended_resource_claim_status.emplace();
+  status.resource_claim_name = "p-extended";
+  auto& mapping = status.request_mappings.emplace_back();
+  mapping.container_name = "main";
+  mapping.resource_name = "example.com/gpu";
+  mapping.request_name = "gpu";
+  TestingNode::Must(node_.api.UpdateStatus(pod));
+  node_.Bind(pod);
+  node_.loop.RunFor(1s);
+  ASSERT_EQ(Phase("p"), "Running");
+  const std::string device = "GPU=" + claim.metadata.uid;
+  EXPECT_THAT(node_.agent->ContainerSpec(pod.metadata.uid, "main")->env, Contains(device));
+  EXPECT_THAT(node_.agent->ContainerSpec(pod.metadata.uid, "other")->env, Not(Contains(device)));
+}
+
+api::Compatibility With(const std::vector<std::string>& gates) {
+  api::Compatibility compatibility;
+  for (const std::string& gate : gates) {
+    EXPECT_THAT(compatibility.Set(gate, true), IsOk());
+  }
+  return compatibility;
+}
+
+class NodeAgentGroupTest : public NodeAgentTest {
+ protected:
+  NodeAgentGroupTest() : NodeAgentTest(With({"GenericWorkload", "DRAWorkloadResourceClaims"})) {}
+};
+
+TEST_F(NodeAgentGroupTest, AClaimThatIsReservedForAGroupIsForItsPods) {
+  RegisterDriver();
+  for (const char* name : {"member", "stranger"}) {
+    Pod pod = node_.NewPod(name, {std::string(name) + "-claim"});
+    pod.spec.scheduling_group.emplace().pod_group_name =
+        std::string(name) == "member" ? "g" : "another";
+    pod = TestingNode::Must(node_.api.Create(pod));
+    auto claim = node_.MakeClaim(std::string(name) + "-claim", "a", name, pod.metadata.uid);
+    claim.status.reserved_for[0].api_group = "scheduling.k8s.io";
+    claim.status.reserved_for[0].resource = "podgroups";
+    claim.status.reserved_for[0].name = "g";
+    claim.status.reserved_for[0].uid = "g-uid";
+    TestingNode::Must(node_.api.UpdateStatus(claim));
+    WriteSpec(claim.metadata.uid);
+    node_.Bind(pod);
+  }
+  node_.loop.RunFor(1s);
+  EXPECT_EQ(Phase("member"), "Running");
+  EXPECT_EQ(Phase("stranger"), "Pending");
+  EXPECT_THAT(driver_->prepared, SizeIs(1));
+}
+
+class NodeAgentNativeResourcesTest : public NodeAgentTest {
+ protected:
+  NodeAgentNativeResourcesTest() : NodeAgentTest(With({"DRANodeAllocatableResources"})) {}
+};
+
+TEST_F(NodeAgentNativeResourcesTest, WhatDevicesTakeOfTheNodeStaysInThePodsStatus) {
+  RegisterDriver();
+  Pod pod = TestingNode::Must(node_.api.Create(node_.NewPod("p", {"claim"})));
+  const auto claim = node_.MakeClaim("claim", "a", "p", pod.metadata.uid);
+  WriteSpec(claim.metadata.uid);
+  auto& taken = pod.status.node_allocatable_resource_claim_statuses.emplace_back();
+  taken.resource_claim_name = "claim";
+  taken.containers = {"main"};
+  taken.resources["cpu"] = api::meta::Quantity::Of("2");
+  TestingNode::Must(node_.api.UpdateStatus(pod));
+  node_.Bind(pod);
+  node_.loop.RunFor(1s);
+  ASSERT_EQ(Phase("p"), "Running");
+  const Pod running = node_.GetPod("p");
+  ASSERT_THAT(running.status.node_allocatable_resource_claim_statuses, SizeIs(1));
+  EXPECT_EQ(running.status.node_allocatable_resource_claim_statuses[0].resources.at("cpu"),
+            api::meta::Quantity::Of("2"));
 }
 
 TEST_F(NodeAgentTest, ADamagedCheckpointKeepsItFromStarting) {

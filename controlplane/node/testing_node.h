@@ -7,9 +7,11 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/client/blocking_client.h"
+#include "api/compatibility.h"
 #include "api/core/types.h"
 #include "api/resource/types.h"
 #include "base/event_loop.h"
@@ -26,9 +28,9 @@ inline constexpr char kTestNode[] = "node-1";
 
 class TestingNode {
  public:
-  TestingNode()
+  explicit TestingNode(api::Compatibility compatibility = {})
       : dir(*TempDir::Create()),
-        registry({.clock = &loop.clock(), .seed = 1}),
+        registry({.compatibility = std::move(compatibility), .clock = &loop.clock(), .seed = 1}),
         client(apiserver::MakeInProcessClient(registry, loop, apiserver::User::Controller("test"))),
         api(*client, loop),
         dialer(loop) {
@@ -49,6 +51,7 @@ class TestingNode {
                              .cdi_directories = {dir / "cdi"},
                              .fakegpu_state = "/host/state",
                              .manage_node = false,
+                             .compatibility = registry.compatibility(),
                              .seed = 1};
     agent = std::make_unique<NodeAgent>(*client, dialer, std::move(options));
     return agent->Start();

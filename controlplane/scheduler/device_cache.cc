@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "allocator/taint_rules.h"
+#include "controlplane/claims/pod_claims.h"
 #include "controlplane/scheduler/extended_resources.h"
 
 namespace assay::controlplane::scheduler {
@@ -26,12 +28,14 @@ std::uint64_t VersionOf(const ResourceClaim& claim) {
 DeviceCache::DeviceCache(api::client::Client& client, const api::Compatibility& compatibility,
                          Handlers handlers)
     : taint_rules_(compatibility.Enabled("DRADeviceTaintRules")),
+      groups_enabled_(compatibility.Enabled("GenericWorkload")),
       handlers_(std::move(handlers)),
       inventory_({.features = allocator::Features::FromCompatibility(compatibility)}),
       slices_(client),
       classes_(client),
       rules_(client),
-      claims_(client) {
+      claims_(client),
+      groups_(client) {
   using SliceRef = std::shared_ptr<const ResourceSlice>;
   const auto on_slice = [this](const SliceRef& slice) {
     SetSlice(*slice);
@@ -62,13 +66,21 @@ DeviceCache::DeviceCache(api::client::Client& client, const api::Compatibility& 
       {.on_add = [this](const ClaimRef& claim) { OnClaim(nullptr, claim); },
        .on_update = [this](const ClaimRef& before, const ClaimRef& now) { OnClaim(before, now); },
        .on_delete = [this](const ClaimRef& claim) { OnClaim(claim, nullptr); }});
+  groups_.AddHandlers({.on_add = [this](const GroupRef&) { handlers_.on_group(); }});
 }
 
 void DeviceCache::Start(std::function<void()> on_synced) {
   classes_.Start([this, on_synced = std::move(on_synced)] {
-    const auto rest = [this, on_synced] {
-      slices_.Start([this, on_synced] { claims_.Start(on_synced); });
+    const auto claims = [this, on_synced] {
+      claims_.Start([this, on_synced] {
+        if (groups_enabled_) {
+          groups_.Start(on_synced);
+        } else {
+          on_synced();
+        }
+      });
     };
+    const auto rest = [this, claims] { slices_.Start(claims); };
     if (taint_rules_) {
       rules_.Start(rest);
     } else {
@@ -120,18 +132,38 @@ void DeviceCache::SetPending(const ResourceClaim& claim) {
     copy.metadata.name += copy.metadata.uid;
   }
   const ObjectKey key = KeyOf(copy.metadata);
-  pending_[claim.metadata.uid] = std::make_shared<const ResourceClaim>(std::move(copy));
+  Pending& pending = pending_[claim.metadata.uid];
+  pending.claim = std::make_shared<const ResourceClaim>(std::move(copy));
+  ++pending.pods;
   Refresh(key);
 }
 
-void DeviceCache::RemovePending(const std::string& claim_uid) {
+void DeviceCache::RemovePending(const std::string& claim_uid, PendingEnd how) {
   const auto pending = pending_.find(claim_uid);
-  if (pending == pending_.end()) {
+  if (pending == pending_.end() || (--pending->second.pods > 0 && !how.written)) {
     return;
   }
-  const ObjectKey key = KeyOf(pending->second->metadata);
+  const ObjectKey key = KeyOf(pending->second.claim->metadata);
   pending_.erase(pending);
   Refresh(key);
+}
+
+DeviceCache::ClaimRef DeviceCache::GetPending(const std::string& claim_uid) const {
+  const auto pending = pending_.find(claim_uid);
+  return pending == pending_.end() ? nullptr : pending->second.claim;
+}
+
+Result<DeviceCache::GroupRef> DeviceCache::GroupOf(const api::core::Pod& pod) const {
+  const std::optional<std::string> name =
+      groups_enabled_ ? claims::PodGroupName(pod) : std::nullopt;
+  if (!name) {
+    return GroupRef();
+  }
+  GroupRef group = groups_.Get(pod.metadata.namespace_, *name);
+  if (!group) {
+    return NotFoundError("podgroup.scheduling.k8s.io \"" + *name + "\" not found");
+  }
+  return group;
 }
 
 void DeviceCache::OnClaim(const ClaimRef& before, const ClaimRef& now) {
@@ -147,9 +179,9 @@ void DeviceCache::OnClaim(const ClaimRef& before, const ClaimRef& now) {
 }
 
 void DeviceCache::Refresh(const ObjectKey& key) {
-  for (const auto& [uid, claim] : pending_) {
-    if (KeyOf(claim->metadata) == key) {
-      inventory_.SetClaim(*claim);
+  for (const auto& [uid, pending] : pending_) {
+    if (KeyOf(pending.claim->metadata) == key) {
+      inventory_.SetClaim(*pending.claim);
       return;
     }
   }

@@ -1,6 +1,7 @@
-// DeviceCache: what the scheduler knows of devices and claims: slices, classes and claims as they
-// are watched, claims as they were last written (which the watch may not have shown yet), and
-// allocations that have been decided but not written. Its snapshot is what is allocated against.
+// DeviceCache: what the scheduler knows of devices, claims and pod groups: slices, classes, claims
+// and groups as they are watched, claims as they were last written (which the watch may not have
+// shown yet), and allocations that have been decided but not written. Its snapshot is what is
+// allocated against.
 //
 // Source: kube-scheduler, dynamicresources/dra_manager.go and util/assumecache; the merge of
 // DeviceTaintRules is k8s.io/dynamic-resource-allocation's slice tracker.
@@ -17,18 +18,22 @@
 #include "allocator/allocator.h"
 #include "api/client/informer.h"
 #include "api/compatibility.h"
+#include "api/core/types.h"
 #include "api/resource/types.h"
+#include "api/scheduling/types.h"
 
 namespace assay::controlplane::scheduler {
 
 class DeviceCache {
  public:
   using ClaimRef = std::shared_ptr<const api::resource::ResourceClaim>;
+  using GroupRef = std::shared_ptr<const api::scheduling::PodGroup>;
 
   struct Handlers {
     // A claim was added (no `before`), changed, or deleted (no `now`), as far as the cache tells.
     std::function<void(const ClaimRef& before, const ClaimRef& now)> on_claim;
     std::function<void()> on_devices;  // A slice, class or taint rule was added or changed.
+    std::function<void()> on_group;    // A pod group was added.
   };
 
   DeviceCache(api::client::Client& client, const api::Compatibility& compatibility,
@@ -42,6 +47,9 @@ class DeviceCache {
   ClaimRef FindClaim(const std::function<bool(const api::resource::ResourceClaim&)>& matches) const;
   bool HasClass(const std::string& name) const;
   const api::client::Informer<api::resource::DeviceClass>& classes() const { return classes_; }
+  // The pod's group: null if it has none, or with the gate GenericWorkload off; kNotFound if it is
+  // not there.
+  Result<GroupRef> GroupOf(const api::core::Pod& pod) const;
 
   // `claim` is the API server's answer to a write: it counts until the watch shows as much.
   void Assume(const ClaimRef& claim);
@@ -49,10 +57,16 @@ class DeviceCache {
   void Restore(const api::client::ObjectKey& key);
 
   // Devices of an allocation that is decided but not written: they are in use from now on.
-  // `claim` has the allocation in its status. Drafts may share a name, never a UID.
+  // `claim` has the allocation in its status. Drafts may share a name, never a UID. Pods of one
+  // group may need the same allocation: each of them sets it, and removes it.
   void SetPending(const api::resource::ResourceClaim& claim);
-  void RemovePending(const std::string& claim_uid);
-  bool IsPending(const std::string& claim_uid) const { return pending_.contains(claim_uid); }
+  // Once it is written, or the last pod has removed it, the allocation is pending no more.
+  struct PendingEnd {
+    bool written = false;
+  };
+  void RemovePending(const std::string& claim_uid, PendingEnd how);
+  // The claim with its pending allocation, or null.
+  ClaimRef GetPending(const std::string& claim_uid) const;
 
   std::shared_ptr<const allocator::Snapshot> TakeSnapshot() { return inventory_.TakeSnapshot(); }
 
@@ -63,15 +77,22 @@ class DeviceCache {
   void SetSlice(const api::resource::ResourceSlice& slice);
   void SetAllSlices();
 
+  struct Pending {
+    ClaimRef claim;
+    int pods = 0;
+  };
+
   const bool taint_rules_;
+  const bool groups_enabled_;
   Handlers handlers_;
   allocator::Inventory inventory_;
   std::map<api::client::ObjectKey, ClaimRef> assumed_;
-  std::map<std::string, ClaimRef> pending_;  // By UID.
+  std::map<std::string, Pending> pending_;  // By UID.
   api::client::Informer<api::resource::ResourceSlice> slices_;
   api::client::Informer<api::resource::DeviceClass> classes_;
   api::client::Informer<api::resource::DeviceTaintRule> rules_;
   api::client::Informer<api::resource::ResourceClaim> claims_;
+  api::client::Informer<api::scheduling::PodGroup> groups_;
 };
 
 }  // namespace assay::controlplane::scheduler

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <utility>
 
 #include "api/core/types.h"
 #include "api/json/json.h"
@@ -42,16 +43,10 @@ std::string PathOf(const ResourceClaim& claim) { return KeyOf(claim.metadata).To
 
 bool IsDraft(const ResourceClaim& claim) { return claim.metadata.name == kExtendedClaimDraftName; }
 
-bool IsReservedFor(const Pod& pod, const ResourceClaim& claim) {
-  return claims::IsReservedForPod(pod, claim, {});
-}
-
-api::resource::ResourceClaimConsumerReference ReservationOf(const Pod& pod) {
-  api::resource::ResourceClaimConsumerReference reference;
-  reference.resource = "pods";
-  reference.name = pod.metadata.name;
-  reference.uid = pod.metadata.uid;
-  return reference;
+bool IsReservedAs(const ResourceClaim& claim,
+                  const api::resource::ResourceClaimConsumerReference& reservation) {
+  return std::any_of(claim.status.reserved_for.begin(), claim.status.reserved_for.end(),
+                     [&](const auto& known) { return known.uid == reservation.uid; });
 }
 
 const api::resource::AllocatedDeviceStatus* FindDeviceStatus(
@@ -121,10 +116,16 @@ DynamicResources::DynamicResources(api::client::Client& client, DeviceCache& cac
       binding_conditions_(compatibility.Enabled("DRADeviceBindingConditions") &&
                           compatibility.Enabled("DRAResourceClaimDeviceStatus")),
       filter_timeout_(compatibility.Enabled("DRASchedulerFilterTimeout")),
-      extended_resources_(compatibility.Enabled("DRAExtendedResource")) {}
+      extended_resources_(compatibility.Enabled("DRAExtendedResource")),
+      workload_claims_(compatibility.Enabled("DRAWorkloadResourceClaims")) {}
+
+bool DynamicResources::IsReservedFor(const Pod& pod, const ResourceClaim& claim) const {
+  return claims::IsReservedForPod(pod, claim, {.accept_pod_group = workload_claims_});
+}
 
 // The pod's claims, without the one for extended resources; or why it cannot be scheduled yet.
-Result<std::vector<ClaimCycle::Entry>> DynamicResources::EntriesOf(const Pod& pod) const {
+Result<std::vector<ClaimCycle::Entry>> DynamicResources::EntriesOf(
+    const Pod& pod, const api::scheduling::PodGroup* group) const {
   std::vector<Entry> entries;
   for (const auto& pod_claim : pod.spec.resource_claims) {
     ASSAY_ASSIGN_OR_RETURN(const claims::ClaimName name, claims::NameOf(pod, pod_claim));
@@ -141,22 +142,34 @@ Result<std::vector<ClaimCycle::Entry>> DynamicResources::EntriesOf(const Pod& po
                                      "\" is being deleted");
     }
     if (name.must_check_owner) {
-      ASSAY_RETURN_IF_ERROR(claims::IsForPod(pod, *claim, {}));
+      ASSAY_RETURN_IF_ERROR(claims::IsForPod(pod, *claim, {.accept_pod_group = workload_claims_}));
     }
-    entries.push_back(
-        {.claim = std::move(claim), .reservation = ReservationOf(pod), .allocation = std::nullopt});
+    ASSAY_ASSIGN_OR_RETURN(auto reservation, claims::BindTo(pod, group, pod_claim));
+    entries.push_back({.claim = std::move(claim),
+                       .reservation = std::move(reservation),
+                       .allocation = std::nullopt});
   }
   return entries;
 }
 
 PluginStatus DynamicResources::PreEnqueue(const Pod& pod) const {
-  const Result<std::vector<Entry>> entries = EntriesOf(pod);
+  const Result<std::vector<Entry>> entries = EntriesOf(pod, nullptr);
   return entries.ok() ? PluginStatus::Success() : Unresolvable(entries.status().message());
 }
 
 PluginStatus DynamicResources::PreFilter(const PodRef& pod, ClaimCycle& cycle) const {
+  const auto shared = cycle.shared_by_group;
   cycle = ClaimCycle();
-  Result<std::vector<Entry>> entries = EntriesOf(*pod);
+  cycle.shared_by_group = shared;
+  DeviceCache::GroupRef group;
+  if (workload_claims_) {
+    Result<DeviceCache::GroupRef> found = cache_->GroupOf(*pod);
+    if (!found.ok()) {
+      return Unresolvable(found.status().message());
+    }
+    group = *std::move(found);
+  }
+  Result<std::vector<Entry>> entries = EntriesOf(*pod, group.get());
   if (!entries.ok()) {
     return Unresolvable(entries.status().message());
   }
@@ -172,22 +185,27 @@ PluginStatus DynamicResources::PreFilter(const PodRef& pod, ClaimCycle& cycle) c
       if (!claim) {
         claim = std::make_shared<const ResourceClaim>(MakeDraft(*pod, random_->Uuid()));
       }
-      entries->push_back({.claim = std::move(claim),
-                          .reservation = ReservationOf(*pod),
-                          .allocation = std::nullopt,
-                          .extended = true});
+      entries->push_back({.claim = std::move(claim), .allocation = std::nullopt, .extended = true});
+      auto& reservation = entries->back().reservation;
+      reservation.resource = "pods";
+      reservation.name = pod->metadata.name;
+      reservation.uid = pod->metadata.uid;
     }
   }
   bool allocate = false;
-  for (const Entry& entry : *entries) {
+  for (Entry& entry : *entries) {
     if (entry.claim->status.allocation) {
       continue;
     }
-    allocate = true;
-    if (cache_->IsPending(entry.claim->metadata.uid)) {
+    if (const ClaimRef pending = cache_->GetPending(entry.claim->metadata.uid)) {
+      if (shared && shared->contains(entry.claim->metadata.uid)) {
+        entry.allocation = pending->status.allocation;
+        continue;
+      }
       return Unresolvable("resource claim " + PathOf(*entry.claim) +
                           " is in the process of being allocated");
     }
+    allocate = true;
     if (!entry.extended) {
       if (PluginStatus status = CheckClasses(*entry.claim); !status.ok()) {
         return status;
@@ -251,13 +269,20 @@ PluginStatus DynamicResources::Filter(ClaimCycle& cycle, const NodeInfo& node) c
   bool available = true;
   for (std::size_t i = 0; i < cycle.entries.size(); ++i) {
     const ResourceClaim& claim = *cycle.entries[i].claim;
-    if (!claim.status.allocation) {
+    if (ClaimCycle::IsToBeAllocated(cycle.entries[i])) {
       continue;
     }
-    const Result<bool> matches =
-        allocator::Snapshot::NodeMatches(*claim.status.allocation, *node.node);
+    // Upstream 1.36 does not compare nodes with a pending allocation: pods of one group then end on
+    // nodes that do not have their claim's devices.
+    const bool pending = !claim.status.allocation;
+    const Result<bool> matches = allocator::Snapshot::NodeMatches(
+        pending ? *cycle.entries[i].allocation : *claim.status.allocation, *node.node);
     if (!matches.ok()) {
       return Error(matches.status().message());
+    }
+    if (pending) {
+      available = available && *matches;
+      continue;
     }
     bool usable = *matches;
     if (usable && binding_conditions_) {
@@ -319,7 +344,7 @@ PluginStatus DynamicResources::Allocate(ClaimCycle& cycle, const NodeInfo& node,
   std::vector<const ResourceClaim*> wanted;
   ResourceClaim extended_claim;
   for (const Entry& entry : cycle.entries) {
-    if (entry.claim->status.allocation) {
+    if (!ClaimCycle::IsToBeAllocated(entry)) {
       continue;
     }
     if (!entry.extended) {
@@ -367,6 +392,8 @@ std::int64_t DynamicResources::Score(const ClaimCycle& cycle, const std::string&
   for (const Entry& entry : cycle.entries) {
     if (entry.claim->status.allocation) {
       score += allocator::Score(*entry.claim, *entry.claim->status.allocation);
+    } else if (entry.allocation) {
+      score += allocator::Score(*entry.claim, *entry.allocation);
     } else if (next < node->second.results.size()) {
       score += allocator::Score(*entry.claim, node->second.results[next++]);
     }
@@ -376,21 +403,25 @@ std::int64_t DynamicResources::Score(const ClaimCycle& cycle, const std::string&
 
 PluginStatus DynamicResources::Reserve(ClaimCycle& cycle, const std::string& node_name) {
   const auto node = cycle.nodes.find(node_name);
-  if (node == cycle.nodes.end()) {
-    return PluginStatus::Success();
-  }
   std::size_t next = 0;
   for (Entry& entry : cycle.entries) {
-    if (entry.claim->status.allocation || next >= node->second.results.size()) {
+    if (ClaimCycle::IsToBeAllocated(entry) && node != cycle.nodes.end() &&
+        next < node->second.results.size()) {
+      entry.allocation = node->second.results[next++];
+    }
+    if (!entry.allocation) {
       continue;
     }
-    entry.allocation = node->second.results[next++];
     ResourceClaim pending = *entry.claim;
     if (!claims::HasFinalizer(pending)) {
       pending.metadata.finalizers.push_back(claims::kFinalizer);
     }
     pending.status.allocation = entry.allocation;
     cache_->SetPending(pending);
+    entry.pending = true;
+    if (cycle.shared_by_group) {
+      cycle.shared_by_group->insert(pending.metadata.uid);
+    }
   }
   return PluginStatus::Success();
 }
@@ -426,10 +457,19 @@ Task<Result<ClaimRef>> DynamicResources::Bind(ClaimCycle& cycle, std::size_t ind
   const std::string pending_uid = claim->metadata.uid;
   const bool extended = cycle.entries[index].extended;
   const ClaimCycle::NodeAllocation& node = cycle.nodes[node_name];
+  const auto end_pending = [&](DeviceCache::PendingEnd how) {
+    if (std::exchange(cycle.entries[index].pending, false)) {
+      cache_->RemovePending(pending_uid, how);
+    }
+  };
+  const ClaimRef newest = cache_->GetClaim(KeyOf(claim->metadata));
+  if (newest && newest->metadata.uid == claim->metadata.uid) {
+    claim = newest;  // Another pod of the group may have written it.
+  }
   if (extended && IsDraft(*claim)) {
     const Result<ClaimRef> created = co_await CreateExtendedClaim(pod, *node.extended, claim);
     if (!created.ok()) {
-      cache_->RemovePending(pending_uid);
+      end_pending({});
       co_return created.status();
     }
     claim = *created;
@@ -440,7 +480,7 @@ Task<Result<ClaimRef>> DynamicResources::Bind(ClaimCycle& cycle, std::size_t ind
   if (written.ok()) {
     cache_->Assume(*written);
   }
-  cache_->RemovePending(pending_uid);
+  end_pending({.written = written.ok()});
   ASSAY_CO_RETURN_IF_ERROR(written.status());
   if (extended) {
     cycle.entries[index].claim = *written;
@@ -464,6 +504,9 @@ Task<Result<ClaimRef>> DynamicResources::Write(Entry entry, ClaimRef claim) {
     const std::string path = PathOf(*claim);
     if (claims::IsBeingDeleted(claim->metadata)) {
       co_return FailedPreconditionError("claim " + path + " got deleted in the meantime");
+    }
+    if (IsReservedAs(*claim, entry.reservation)) {
+      co_return claim;  // Another pod of the group was faster.
     }
     ResourceClaim changed = *claim;
     if (entry.allocation) {
@@ -619,8 +662,8 @@ Task<Status> DynamicResources::WaitForBindingConditions(ClaimCycle& cycle, std::
 Task<Status> DynamicResources::Unreserve(ClaimCycle& cycle) {
   for (Entry& entry : cycle.entries) {
     const ClaimRef claim = entry.claim;
-    if (cache_->IsPending(claim->metadata.uid)) {
-      cache_->RemovePending(claim->metadata.uid);
+    if (std::exchange(entry.pending, false)) {
+      cache_->RemovePending(claim->metadata.uid, {});
     }
     if (entry.extended) {
       if (!IsDraft(*claim)) {
@@ -630,22 +673,51 @@ Task<Status> DynamicResources::Unreserve(ClaimCycle& cycle) {
       }
       continue;
     }
-    if (!claim->status.allocation || !IsReservedFor(*cycle.pod, *claim)) {
+    // What is reserved for the group stays: its other pods may need it.
+    if (!claim->status.allocation || !claims::IsReservedForPod(*cycle.pod, *claim, {})) {
       continue;
     }
-    const ObjectKey key = KeyOf(claim->metadata);
-    const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(claim->metadata.uid) +
-                             R"(},"status":{"reservedFor":[{"$patch":"delete","uid":)" +
-                             api::json::Quote(cycle.pod->metadata.uid) + "}]}}";
-    api::client::PatchOptions options;
-    options.type = api::client::PatchType::kStrategicMerge;
-    options.subresource = "status";
     // A failure is made good by the next attempt.
-    const Result<Object> patched =
-        co_await cluster_.Patch(KindOf<ResourceClaim>(), key, body, options);
+    const Status patched = co_await PatchReservationAway(claim, cycle.pod->metadata.uid);
     (void)patched;
   }
   co_return OkStatus();
+}
+
+Task<Status> DynamicResources::PatchReservationAway(ClaimRef claim, std::string uid) {
+  const ObjectKey key = KeyOf(claim->metadata);
+  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(claim->metadata.uid) +
+                           R"(},"status":{"reservedFor":[{"$patch":"delete","uid":)" +
+                           api::json::Quote(uid) + "}]}}";
+  api::client::PatchOptions options;
+  options.type = api::client::PatchType::kStrategicMerge;
+  options.subresource = "status";
+  const Result<Object> patched =
+      co_await cluster_.Patch(KindOf<ResourceClaim>(), key, body, options);
+  co_return patched.status();
+}
+
+Task<Result<bool>> DynamicResources::UnreserveGroup(PodRef pod) {
+  const Result<DeviceCache::GroupRef> group = cache_->GroupOf(*pod);
+  ASSAY_CO_RETURN_IF_ERROR(group.status());
+  if (*group == nullptr) {
+    co_return false;
+  }
+  for (const auto& entry : (*group)->spec.resource_claims) {
+    const Result<claims::ClaimName> name = claims::NameOf(**group, entry);
+    ASSAY_CO_RETURN_IF_ERROR(name.status());
+    const ClaimRef claim =
+        name->name ? cache_->GetClaim({pod->metadata.namespace_, *name->name}) : nullptr;
+    if (!claim || (name->must_check_owner && !claims::IsForPodGroup(**group, *claim).ok()) ||
+        !claim->status.allocation || !IsReservedFor(*pod, *claim)) {
+      continue;
+    }
+    const Status patched = co_await PatchReservationAway(claim, (*group)->metadata.uid);
+    if (patched.ok()) {
+      co_return true;
+    }
+  }
+  co_return false;
 }
 
 Task<Status> DynamicResources::DeleteExtendedClaim(ClaimRef claim) {
@@ -675,7 +747,7 @@ Task<Status> DynamicResources::DeleteExtendedClaim(ClaimRef claim) {
 
 // There is no preemption for devices: all that can help is to free a claim that this pod alone uses
 // and that cannot be used where the pod could run.
-Task<PluginStatus> DynamicResources::PostFilter(ClaimCycle& cycle) {
+Task<PluginStatus> DynamicResources::PostFilter(ClaimCycle& cycle, PostFilterOptions options) {
   if (cycle.empty()) {
     co_return Unschedulable("no new claims to deallocate");
   }
@@ -706,6 +778,16 @@ Task<PluginStatus> DynamicResources::PostFilter(ClaimCycle& cycle) {
       co_return Error(deleted.message());
     }
     co_return Unschedulable("deletion of ResourceClaim completed");
+  }
+  if (workload_claims_ && !options.group_is_scheduled) {
+    // So that the group may get other devices in the next attempt.
+    const Result<bool> unreserved = co_await UnreserveGroup(cycle.pod);
+    if (!unreserved.ok()) {
+      co_return Error(unreserved.status().message());
+    }
+    if (*unreserved) {
+      co_return Unschedulable("ResourceClaim unreserved for PodGroup");
+    }
   }
   co_return Unschedulable("still not schedulable");
 }

@@ -2,7 +2,8 @@
 // nodes they can be used or allocated, and the writes that allocate and reserve them.
 //
 // Source: kube-scheduler, framework/plugins/dynamicresources; KEP-4381, KEP-4816 (scores),
-// KEP-5007 (binding conditions), KEP-5004 (extended resources). Texts are upstream's.
+// KEP-5007 (binding conditions), KEP-5004 (extended resources), KEP-5729 (claims of pod groups).
+// Texts are upstream's.
 //
 // Not thread-safe: lives on the client's loop.
 #ifndef ASSAY_CONTROLPLANE_SCHEDULER_DYNAMIC_RESOURCES_H_
@@ -41,14 +42,15 @@ struct ClaimCycle {
   struct Entry {
     ClaimRef claim;
     api::resource::ResourceClaimConsumerReference reservation;
-    // Decided by Reserve, to be written by PreBind.
+    // Decided by Reserve, or for another pod of the group; to be written by PreBind.
     std::optional<api::resource::AllocationResult> allocation;
+    bool pending = false;  // The allocation is pending in the cache, for this pod too.
     // The claim for extended resources, which may exist only here.
     bool extended = false;
   };
   // What is to be allocated if the node is picked.
   struct NodeAllocation {
-    // One for each entry that is not allocated, in their order; an extended claim may have none.
+    // One for each entry that IsToBeAllocated, in their order; an extended claim may have none.
     std::vector<api::resource::AllocationResult> results;
     std::optional<ExtendedRequests> extended;
   };
@@ -58,7 +60,13 @@ struct ClaimCycle {
   std::shared_ptr<const allocator::Snapshot> snapshot;  // Null: nothing is to be allocated.
   std::map<std::string, NodeAllocation> nodes;          // By node name.
   std::set<std::size_t> unavailable;  // Allocated entries that cannot be used on some node.
+  // While a pod group is scheduled: the UIDs of the claims whose allocation its pods share although
+  // it is pending. Null outside of that.
+  std::shared_ptr<std::set<std::string>> shared_by_group;
 
+  static bool IsToBeAllocated(const Entry& entry) {
+    return !entry.claim->status.allocation && !entry.allocation;
+  }
   bool empty() const { return entries.empty(); }
 };
 
@@ -79,7 +87,8 @@ class DynamicResources {
 
   // Whether the pod's claims exist and are its own.
   PluginStatus PreEnqueue(const api::core::Pod& pod) const;
-  // Fills `cycle`; an empty one means that the pod has nothing to do with devices.
+  // Fills all of `cycle` but shared_by_group; an empty one means that the pod has nothing to do
+  // with devices.
   PluginStatus PreFilter(const PodRef& pod, ClaimCycle& cycle) const;
   PluginStatus Filter(ClaimCycle& cycle, const NodeInfo& node) const;
   // 8 for a first choice, less for later ones; to be normalised.
@@ -90,8 +99,12 @@ class DynamicResources {
   api::client::Task<Status> PreBind(ClaimCycle& cycle, std::string node_name);
   // Gives back what Reserve and PreBind took. `cycle` outlives the Task.
   api::client::Task<Status> Unreserve(ClaimCycle& cycle);
-  // No node fits: frees a claim, if that may help. Never succeeds. `cycle` outlives the Task.
-  api::client::Task<PluginStatus> PostFilter(ClaimCycle& cycle);
+  // No node fits: frees a claim, if that may help; one of the pod's group only while none of the
+  // group's pods is scheduled. Never succeeds. `cycle` outlives the Task.
+  struct PostFilterOptions {
+    bool group_is_scheduled = false;
+  };
+  api::client::Task<PluginStatus> PostFilter(ClaimCycle& cycle, PostFilterOptions options);
 
   // Whether the change of a claim may make the pod schedulable.
   bool ClaimChangeHelps(const api::core::Pod& pod, const DeviceCache::ClaimRef& before,
@@ -105,7 +118,10 @@ class DynamicResources {
   using ClaimRef = DeviceCache::ClaimRef;
   using Entry = ClaimCycle::Entry;
 
-  Result<std::vector<Entry>> EntriesOf(const api::core::Pod& pod) const;
+  // Reserved for the group where it has the same entry; `group` may be null.
+  Result<std::vector<Entry>> EntriesOf(const api::core::Pod& pod,
+                                       const api::scheduling::PodGroup* group) const;
+  bool IsReservedFor(const api::core::Pod& pod, const api::resource::ResourceClaim& claim) const;
   PluginStatus CheckClasses(const api::resource::ResourceClaim& claim) const;
   PluginStatus FilterExtended(const ClaimCycle& cycle, const NodeInfo& node,
                               std::optional<ExtendedRequests>& extended) const;
@@ -123,6 +139,10 @@ class DynamicResources {
   api::client::Task<Status> PatchExtendedStatus(PodRef pod, ExtendedRequests requests,
                                                 ClaimRef claim);
   api::client::Task<Status> DeleteExtendedClaim(ClaimRef claim);
+  // Takes `uid` out of the claim's reservations.
+  api::client::Task<Status> PatchReservationAway(ClaimRef claim, std::string uid);
+  // True: a claim is no longer reserved for the pod's group.
+  api::client::Task<Result<bool>> UnreserveGroup(PodRef pod);
   api::client::Task<Status> WaitForBindingConditions(ClaimCycle& cycle, std::string node_name);
 
   api::client::AsyncClient cluster_;
@@ -135,6 +155,7 @@ class DynamicResources {
   const bool binding_conditions_;
   const bool filter_timeout_;
   const bool extended_resources_;
+  const bool workload_claims_;
 };
 
 }  // namespace assay::controlplane::scheduler

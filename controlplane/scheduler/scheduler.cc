@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,7 @@
 #include "api/client/informer.h"
 #include "api/core/types.h"
 #include "api/json/json.h"
+#include "api/scheduling/types.h"
 #include "controlplane/claims/pod_claims.h"
 #include "controlplane/scheduler/device_cache.h"
 #include "controlplane/scheduler/fit_error.h"
@@ -36,6 +38,7 @@ using NodeRef = Informer<Node>::Ref;
 using PodRef = Informer<Pod>::Ref;
 
 constexpr char kGates[] = "SchedulingGates";
+constexpr char kGangs[] = "GangScheduling";
 // events.k8s.io: a note's limit.
 constexpr std::size_t kMaxNote = 1024;
 // Up to so many nodes all are looked at; of more, a share (schedule_one.go).
@@ -78,6 +81,8 @@ struct Scheduler::Impl {
   Impl(api::client::Client& api_client, const api::Compatibility& compatibility,
        SchedulerOptions scheduler_options)
       : options(std::move(scheduler_options)),
+        groups_enabled(compatibility.Enabled("GenericWorkload")),
+        gangs_enabled(compatibility.Enabled("GangScheduling")),
         cluster(api_client),
         random(options.seed),
         recorder(api_client, options.name),
@@ -85,7 +90,8 @@ struct Scheduler::Impl {
         nodes(api_client),
         devices(api_client, compatibility,
                 {.on_claim = [this](const auto& before, const auto& now) { OnClaim(before, now); },
-                 .on_devices = [this] { MoveRejectedBy({kDynamicResources}); }}),
+                 .on_devices = [this] { MoveRejectedBy({kDynamicResources}); },
+                 .on_group = [this] { MoveRejectedBy({kDynamicResources, kGangs}); }}),
         plugin(api_client, devices, recorder, compatibility, random, options.dynamic_resources),
         queue(
             api_client.loop(), [this](QueuedPod& pod) { return MayEnter(pod); },
@@ -104,14 +110,37 @@ struct Scheduler::Impl {
   void OnNode(const NodeRef& before, const NodeRef& now);
   void OnClaim(const DeviceCache::ClaimRef& before, const DeviceCache::ClaimRef& now);
   void MoveRejectedBy(const std::set<std::string>& plugins);
-  // Counts the pod on its node, or takes it off.
+  // Counts the pod on its node, or takes it off; only what has been there wakes others by that.
   void Place(const PodRef& pod);
+  bool Remove(const std::string& uid);
   void TakeOff(const std::string& uid);
 
   bool MayEnter(QueuedPod& pod) const;
   void Wake();
   void RunNext();
+
+  // How a pod fared.
+  struct Attempt {
+    QueuedPod queued;
+    std::shared_ptr<ClaimCycle> cycle;     // Shared with the binding, which outlives the attempt.
+    std::optional<std::string> node_name;  // It counts as being there.
+    std::string reason;                    // "Unschedulable" or "SchedulerError": it fits nowhere.
+    std::string message;
+  };
+  // Brings what is known of the pod up to date. False: there is nothing to be scheduled.
+  bool Refresh(QueuedPod& queued);
   Task<Status> ScheduleOne(QueuedPod queued);
+  Task<Attempt> Try(QueuedPod queued, std::shared_ptr<std::set<std::string>> shared_by_group);
+  Task<Status> Conclude(Attempt attempt);
+
+  // All pods of a group that wait are tried in a row; only then it is decided whether they go.
+  Task<Status> ScheduleGroup(QueuedPod first);
+  std::vector<PodRef> PodsOfGroupOf(const Pod& pod) const;
+  std::size_t ScheduledOfGroupOf(const Pod& pod) const;
+  // What the gang's policy asks for; 0 where there is none. kNotFound: the group is not there.
+  Result<std::size_t> GangSizeOf(const Pod& pod) const;
+  Task<Status> SetGroupCondition(Pod member, std::string reason, std::string message);
+
   // Finds the node; or fills `error`, or `failure` if the attempt was aborted.
   std::optional<std::string> FindNode(const PodRef& pod, ClaimCycle& cycle, FitError& error,
                                       PluginStatus& failure);
@@ -119,10 +148,11 @@ struct Scheduler::Impl {
                        const ResourceAmounts& requests, const ClaimCycle& cycle) const;
   Task<Status> Bind(QueuedPod queued, std::shared_ptr<ClaimCycle> cycle, std::string node_name);
   Task<Status> BindPod(PodRef pod, std::string node_name);
-  // `reason`: "Unschedulable" or "SchedulerError".
   Task<Status> Fail(QueuedPod queued, std::string reason, std::string message);
 
   SchedulerOptions options;
+  const bool groups_enabled;
+  const bool gangs_enabled;
   api::client::AsyncClient cluster;
   Random random;
   api::client::EventRecorder recorder;
@@ -153,6 +183,11 @@ void Scheduler::Start() { impl_->Start(); }
 bool Scheduler::synced() const { return impl_->started; }
 
 void Scheduler::Impl::AddHandlers() {
+  pods.AddIndex("group", [](const Pod& pod) {
+    const std::optional<std::string> group = claims::PodGroupName(pod);
+    return group ? std::vector<std::string>{ObjectKey{pod.metadata.namespace_, *group}.ToString()}
+                 : std::vector<std::string>{};
+  });
   pods.AddHandlers(
       {.on_add = [this](const PodRef& pod) { OnPodAdded(pod); },
        .on_update = [this](const PodRef& before, const PodRef& now) { OnPodUpdated(before, now); },
@@ -180,6 +215,14 @@ void Scheduler::Impl::OnPodAdded(const PodRef& pod) {
     Place(pod);
   } else if (IsMine(*pod) && !claims::IsTerminal(*pod)) {
     queue.Add(pod);
+  }
+  if (gangs_enabled && claims::PodGroupName(*pod)) {
+    // It may be the one that its gang has waited for.
+    queue.Move([&](const QueuedPod& other) {
+      return other.rejected_by.contains(kGangs) &&
+             other.pod->metadata.namespace_ == pod->metadata.namespace_ &&
+             claims::PodGroupName(*other.pod) == claims::PodGroupName(*pod);
+    });
   }
 }
 
@@ -216,11 +259,11 @@ void Scheduler::Impl::Place(const PodRef& pod) {
   infos[pod->spec.node_name].AddPod(pod);
 }
 
-void Scheduler::Impl::TakeOff(const std::string& uid) {
+bool Scheduler::Impl::Remove(const std::string& uid) {
   assumed.erase(uid);
   const auto place = node_of.find(uid);
   if (place == node_of.end()) {
-    return;
+    return false;
   }
   const auto info = infos.find(place->second);
   info->second.RemovePod(uid);
@@ -228,7 +271,13 @@ void Scheduler::Impl::TakeOff(const std::string& uid) {
     infos.erase(info);
   }
   node_of.erase(place);
-  MoveRejectedBy({"NodeResourcesFit", "NodePorts"});
+  return true;
+}
+
+void Scheduler::Impl::TakeOff(const std::string& uid) {
+  if (Remove(uid)) {
+    MoveRejectedBy({"NodeResourcesFit", "NodePorts"});
+  }
 }
 
 void Scheduler::Impl::OnNode(const NodeRef& before, const NodeRef& now) {
@@ -269,8 +318,40 @@ bool Scheduler::Impl::MayEnter(QueuedPod& pod) const {
     pod.rejected_by = {kGates};
   } else if (!plugin.PreEnqueue(*pod.pod).ok()) {
     pod.rejected_by = {kDynamicResources};
+  } else if (const Result<std::size_t> size = GangSizeOf(*pod.pod);
+             !size.ok() || PodsOfGroupOf(*pod.pod).size() < *size) {
+    pod.rejected_by = {kGangs};
   }
   return pod.rejected_by.empty();
+}
+
+Result<std::size_t> Scheduler::Impl::GangSizeOf(const Pod& pod) const {
+  if (!gangs_enabled) {
+    return std::size_t{0};
+  }
+  ASSAY_ASSIGN_OR_RETURN(const DeviceCache::GroupRef group, devices.GroupOf(pod));
+  if (group == nullptr || !group->spec.scheduling_policy.gang) {
+    return std::size_t{0};
+  }
+  return static_cast<std::size_t>(group->spec.scheduling_policy.gang->min_count);
+}
+
+std::vector<PodRef> Scheduler::Impl::PodsOfGroupOf(const Pod& pod) const {
+  const std::optional<std::string> group = claims::PodGroupName(pod);
+  if (!group) {
+    return {};
+  }
+  std::vector<PodRef> members =
+      pods.ByIndex("group", ObjectKey{pod.metadata.namespace_, *group}.ToString());
+  std::erase_if(members, [](const PodRef& member) { return claims::IsTerminal(*member); });
+  return members;
+}
+
+std::size_t Scheduler::Impl::ScheduledOfGroupOf(const Pod& pod) const {
+  const std::vector<PodRef> members = PodsOfGroupOf(pod);
+  return static_cast<std::size_t>(
+      std::count_if(members.begin(), members.end(),
+                    [&](const PodRef& member) { return node_of.contains(member->metadata.uid); }));
 }
 
 void Scheduler::Impl::Wake() {
@@ -295,17 +376,19 @@ void Scheduler::Impl::RunNext() {
     return;
   }
   busy = true;
-  tasks.Spawn<Status>(ScheduleOne(*std::move(next)), [this](const Status&) {
-    busy = false;
-    Wake();
-  });
+  const bool of_group = groups_enabled && claims::PodGroupName(*next->pod).has_value();
+  tasks.Spawn<Status>(of_group ? ScheduleGroup(*std::move(next)) : ScheduleOne(*std::move(next)),
+                      [this](const Status&) {
+                        busy = false;
+                        Wake();
+                      });
 }
 
-Task<Status> Scheduler::Impl::ScheduleOne(QueuedPod queued) {
+bool Scheduler::Impl::Refresh(QueuedPod& queued) {
   const PodRef pod = pods.Get(KeyOf(queued.pod->metadata));
   if (!pod || pod->metadata.uid != queued.pod->metadata.uid || !pod->spec.node_name.empty()) {
     queue.Done(queued.pod->metadata.uid);
-    co_return OkStatus();
+    return false;
   }
   queued.pod = pod;
   if (claims::IsBeingDeleted(pod->metadata)) {
@@ -315,45 +398,174 @@ Task<Status> Scheduler::Impl::ScheduleOne(QueuedPod queued) {
                      .message = "skip schedule deleting pod: " + KeyOf(pod->metadata).ToString(),
                      .action = "Scheduling"});
     queue.Done(pod->metadata.uid);
+    return false;
+  }
+  return true;
+}
+
+Task<Status> Scheduler::Impl::ScheduleOne(QueuedPod queued) {
+  if (!Refresh(queued)) {
     co_return OkStatus();
   }
-  // Shared with the binding, which outlives this.
-  auto cycle = std::make_shared<ClaimCycle>();
+  const std::shared_ptr<std::set<std::string>> not_shared;
+  const Attempt attempt = co_await Try(queued, not_shared);
+  co_return co_await Conclude(attempt);
+}
+
+Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
+    QueuedPod queued, std::shared_ptr<std::set<std::string>> shared_by_group) {
+  const PodRef pod = queued.pod;
+  Attempt attempt{.queued = queued, .cycle = std::make_shared<ClaimCycle>()};
+  attempt.cycle->shared_by_group = std::move(shared_by_group);
+  const std::size_t scheduled_of_group = ScheduledOfGroupOf(*pod);
   FitError error;
   PluginStatus failure;
-  const std::optional<std::string> node_name = FindNode(pod, *cycle, error, failure);
+  const std::optional<std::string> node_name = FindNode(pod, *attempt.cycle, error, failure);
   if (!failure.ok()) {
-    co_return co_await Fail(queued, "SchedulerError", failure.message());
+    attempt.reason = "SchedulerError";
+    attempt.message = failure.message();
+    co_return attempt;
   }
   if (!node_name) {
+    attempt.reason = "Unschedulable";
     if (error.nodes == 0) {
-      queued.rejected_by.insert("");  // Any node may help.
-      co_return co_await Fail(queued, "SchedulerError", "no nodes available to schedule pods");
+      attempt.queued.rejected_by.insert("");  // Any node may help.
+      attempt.reason = "SchedulerError";
+      attempt.message = "no nodes available to schedule pods";
+      co_return attempt;
     }
     if (!error.prefilter.empty()) {
-      queued.rejected_by.insert(kDynamicResources);
+      attempt.queued.rejected_by.insert(kDynamicResources);
     }
     for (const auto& [name, status] : error.by_node) {
-      queued.rejected_by.insert(status.plugin);
+      attempt.queued.rejected_by.insert(status.plugin);
     }
-    const PluginStatus freed = co_await plugin.PostFilter(*cycle);
+    const DynamicResources::PostFilterOptions postfilter{.group_is_scheduled =
+                                                             scheduled_of_group > 0};
+    const PluginStatus freed = co_await plugin.PostFilter(*attempt.cycle, postfilter);
     error.postfilter = freed.code == PluginStatus::Code::kError
                            ? freed.message()
                            : freed.message() + ", " + PreemptionMessage(error);
-    co_return co_await Fail(queued, "Unschedulable", error.ToString());
+    attempt.message = error.ToString();
+    co_return attempt;
   }
 
   // From here on the pod counts as being there.
   Pod placed = *pod;
   placed.spec.node_name = *node_name;
-  const auto placed_ref = std::make_shared<const Pod>(std::move(placed));
   node_of[pod->metadata.uid] = *node_name;
-  infos[*node_name].AddPod(placed_ref);
+  infos[*node_name].AddPod(std::make_shared<const Pod>(std::move(placed)));
   assumed.insert(pod->metadata.uid);
-  const PluginStatus reserved = plugin.Reserve(*cycle, *node_name);
+  const PluginStatus reserved = plugin.Reserve(*attempt.cycle, *node_name);
   ASSAY_CHECK(reserved.ok()) << reserved.message();
-  tasks.Spawn(Bind(queued, cycle, *node_name));
+  attempt.node_name = node_name;
+  co_return attempt;
+}
+
+Task<Status> Scheduler::Impl::Conclude(Attempt attempt) {
+  if (!attempt.node_name) {
+    co_return co_await Fail(attempt.queued, attempt.reason, attempt.message);
+  }
+  tasks.Spawn(Bind(attempt.queued, attempt.cycle, *attempt.node_name));
   co_return OkStatus();
+}
+
+Task<Status> Scheduler::Impl::ScheduleGroup(QueuedPod first) {
+  std::vector<QueuedPod> members = {first};
+  for (const PodRef& pod : PodsOfGroupOf(*first.pod)) {
+    if (pod->metadata.uid != first.pod->metadata.uid) {
+      if (std::optional<QueuedPod> queued = queue.Take(pod->metadata.uid)) {
+        members.push_back(*std::move(queued));
+      }
+    }
+  }
+  std::stable_sort(members.begin(), members.end(), [](const QueuedPod& a, const QueuedPod& b) {
+    const std::int32_t priority_a = a.pod->spec.priority.value_or(0);
+    const std::int32_t priority_b = b.pod->spec.priority.value_or(0);
+    return priority_a != priority_b ? priority_a > priority_b : a.added < b.added;
+  });
+
+  const auto shared = std::make_shared<std::set<std::string>>();
+  std::vector<Attempt> attempts;
+  bool complete = false;
+  std::string error;
+  for (QueuedPod& member : members) {
+    if (!Refresh(member)) {
+      continue;
+    }
+    if (!error.empty()) {
+      attempts.push_back({.queued = member, .reason = "SchedulerError", .message = error});
+      continue;
+    }
+    attempts.push_back(co_await Try(member, shared));
+    const Attempt& attempt = attempts.back();
+    const Result<std::size_t> size = GangSizeOf(*member.pod);
+    if (attempt.reason == "SchedulerError") {
+      error = "failed to schedule other pod from a pod group: " + attempt.message;
+    } else if (attempt.node_name && size.ok() && ScheduledOfGroupOf(*member.pod) >= *size) {
+      complete = true;
+    }
+  }
+  if (attempts.empty()) {
+    co_return OkStatus();
+  }
+  const bool bind = complete && error.empty();
+  for (Attempt& attempt : attempts) {
+    if (attempt.node_name && !bind) {
+      const Status unreserved = co_await plugin.Unreserve(*attempt.cycle);
+      (void)unreserved;
+      Remove(attempt.queued.pod->metadata.uid);
+      attempt.node_name.reset();
+      attempt.reason = error.empty() ? "Unschedulable" : "SchedulerError";
+      attempt.message = error.empty() ? "pod group is unschedulable, waiting for minCount pods "
+                                        "from a gang to be scheduled"
+                                      : error;
+    }
+    const Status concluded = co_await Conclude(attempt);
+    (void)concluded;  // A condition that could not be written is written after the next attempt.
+  }
+  const Pod member = *attempts.front().queued.pod;
+  if (!error.empty()) {
+    co_return co_await SetGroupCondition(member, "SchedulerError", error);
+  }
+  co_return co_await SetGroupCondition(member, bind ? "Scheduled" : "Unschedulable",
+                                       bind ? "" : "pod group is unschedulable");
+}
+
+Task<Status> Scheduler::Impl::SetGroupCondition(Pod member, std::string reason,
+                                                std::string message) {
+  const Result<DeviceCache::GroupRef> group = devices.GroupOf(member);
+  if (!group.ok() || *group == nullptr) {
+    co_return OkStatus();
+  }
+  api::meta::Condition condition;
+  condition.type = "PodGroupScheduled";
+  condition.status = reason == "Scheduled" ? "True" : "False";
+  condition.reason = std::move(reason);
+  condition.message = std::move(message);
+  condition.observed_generation = (*group)->metadata.generation;
+  condition.last_transition_time = api::meta::Time::From(cluster.loop().clock().Now());
+  for (const api::meta::Condition& known : (*group)->status.conditions) {
+    if (known.type != condition.type) {
+      continue;
+    }
+    if (known.status == condition.status) {
+      condition.last_transition_time = known.last_transition_time;
+    }
+    // A group that has been scheduled stays so, whatever becomes of further pods.
+    if ((known.status == "True" && condition.status != "True") || known == condition) {
+      co_return OkStatus();
+    }
+  }
+  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote((*group)->metadata.uid) +
+                           R"(},"status":{"conditions":[)" + api::json::EncodeAs(condition) + "]}}";
+  const ObjectKey key = KeyOf((*group)->metadata);
+  api::client::PatchOptions patch;
+  patch.type = api::client::PatchType::kStrategicMerge;
+  patch.subresource = "status";
+  const Result<Object> patched =
+      co_await cluster.Patch(KindOf<api::scheduling::PodGroup>(), key, body, patch);
+  co_return patched.status();
 }
 
 std::optional<std::string> Scheduler::Impl::FindNode(const PodRef& pod, ClaimCycle& cycle,
@@ -487,8 +699,10 @@ Task<Status> Scheduler::Impl::Fail(QueuedPod queued, std::string reason, std::st
     co_return OkStatus();
   }
   queued.pod = pod;
-  // Without any node it is an error by name only; a new node wakes the pod.
-  queued.failed_with_error = reason == "SchedulerError" && !queued.rejected_by.contains("");
+  // Without any node it is an error by name only; a new node wakes the pod. Where no plugin refused
+  // it, its group did, and no event will tell that this has changed.
+  queued.failed_with_error = queued.rejected_by.empty() ||
+                             (reason == "SchedulerError" && !queued.rejected_by.contains(""));
   queue.GiveBack(queued);
   recorder.Record(Object::Of(*pod), {.type = api::client::kEventWarning,
                                      .reason = "FailedScheduling",

@@ -1,13 +1,14 @@
 // Scheduler: gives pods their nodes, and claims their devices, as kube-scheduler does with its
-// default plugins, as far as they matter for devices. One pod at a time is matched to a node;
-// binding goes on in the background.
+// default plugins, as far as they matter for devices. One pod at a time is matched to a node, or
+// all pods of a group that wait (with GenericWorkload), of a gang all that it needs or none (with
+// GangScheduling; KEP-4671); binding goes on in the background.
 //
 // Left out: preemption (which never helps with devices), spreading, affinity among pods, volumes,
-// scores but for devices and free cpu and memory, profiles, extenders; scheduling pods as a group
-// and reserving claims for groups (KEP-4671, KEP-5729), and cpu and memory that come with devices
-// (KEP-5517), all three alpha and off in 1.36.
+// scores but for devices and free cpu and memory, profiles, extenders; placements of groups
+// (TopologyAwareWorkloadScheduling), and cpu and memory that come with devices (KEP-5517), both
+// alpha and off in 1.36.
 //
-// Source: kube-scheduler, schedule_one.go.
+// Source: kube-scheduler, schedule_one.go and schedule_one_podgroup.go.
 //
 // Not thread-safe: lives on the client's loop.
 #ifndef ASSAY_CONTROLPLANE_SCHEDULER_SCHEDULER_H_

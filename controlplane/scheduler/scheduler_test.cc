@@ -11,16 +11,14 @@
 #include "api/core/types.h"
 #include "api/resource/types.h"
 #include "base/testing/status_matchers.h"
-#include "controlplane/claims/claim_controller.h"
 #include "controlplane/claims/pod_claims.h"
-#include "controlplane/testing/virtual_cluster.h"
+#include "controlplane/testing/scheduler_fixture.h"
 
 namespace assay::controlplane::scheduler {
 namespace {
 
 using api::core::Node;
 using api::core::Pod;
-using api::core::PodCondition;
 using api::meta::Quantity;
 using api::resource::DeviceClass;
 using api::resource::ResourceClaim;
@@ -33,8 +31,8 @@ using controlplane::testing::MakeNode;
 using controlplane::testing::MakePod;
 using controlplane::testing::MakeSlice;
 using controlplane::testing::MakeTemplate;
+using controlplane::testing::SchedulerTest;
 using controlplane::testing::UseClaim;
-using controlplane::testing::VirtualCluster;
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::AllOf;
@@ -47,52 +45,6 @@ using ::testing::UnorderedElementsAre;
 
 constexpr char kHopeless[] =
     "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.";
-
-class SchedulerTest : public ::testing::Test {
- protected:
-  explicit SchedulerTest(api::Compatibility compatibility = {})
-      : cluster_(std::move(compatibility)) {}
-
-  void SetUp() override {
-    controller_.Start();
-    scheduler_.Start();
-    cluster_.Settle();
-    ASSERT_TRUE(scheduler_.synced());
-  }
-
-  void AddNode(const std::string& name, int devices) {
-    ASSERT_THAT(cluster_->Create(MakeNode(name)), IsOk());
-    if (devices > 0) {
-      ASSERT_THAT(cluster_->Create(MakeSlice(name, devices)), IsOk());
-    }
-  }
-  void AddPod(Pod pod) {
-    ASSERT_THAT(cluster_->Create(std::move(pod)), IsOk());
-    cluster_.Settle();
-  }
-  Pod GetPod(const std::string& name) { return *cluster_->Get<Pod>("default", name); }
-  std::string NodeOf(const std::string& pod) { return GetPod(pod).spec.node_name; }
-  ResourceClaim GetClaim(const std::string& name) {
-    return *cluster_->Get<ResourceClaim>("default", name);
-  }
-  ResourceClaim ClaimOf(const std::string& pod) {
-    return GetClaim(*GetPod(pod).status.resource_claim_statuses.at(0).resource_claim_name);
-  }
-  // "" if the pod has no such condition.
-  std::string WhyNotScheduled(const std::string& pod) {
-    const Pod found = GetPod(pod);
-    for (const PodCondition& condition : found.status.conditions) {
-      if (condition.type == "PodScheduled" && condition.status == "False") {
-        return condition.reason + ": " + condition.message;
-      }
-    }
-    return "";
-  }
-
-  VirtualCluster cluster_;
-  claims::ClaimController controller_{cluster_.client(), cluster_.compatibility()};
-  Scheduler scheduler_{cluster_.client(), cluster_.compatibility()};
-};
 
 TEST_F(SchedulerTest, AllocatesReservesAndBinds) {
   AddNode("n1", 0);

@@ -59,9 +59,7 @@ void SchedulingQueue::Update(std::shared_ptr<const api::core::Pod> pod, Change c
     }
     return;
   }
-  const auto active = std::find_if(active_.begin(), active_.end(), [&](const auto& entry) {
-    return entry.second.pod->metadata.uid == uid;
-  });
+  const auto active = FindActive(uid);
   if (active == active_.end()) {
     Add(std::move(pod));
     return;
@@ -104,6 +102,35 @@ std::optional<QueuedPod> SchedulingQueue::Pop() {
   }
   QueuedPod pod = std::move(active_.begin()->second);
   active_.erase(active_.begin());
+  return BeginAttempt(std::move(pod));
+}
+
+std::map<SchedulingQueue::Order, QueuedPod>::iterator SchedulingQueue::FindActive(
+    const std::string& uid) {
+  return std::find_if(active_.begin(), active_.end(),
+                      [&](const auto& entry) { return entry.second.pod->metadata.uid == uid; });
+}
+
+std::optional<QueuedPod> SchedulingQueue::Take(const std::string& uid) {
+  if (const auto backoff = backoff_.find(uid); backoff != backoff_.end()) {
+    QueuedPod pod = std::move(backoff->second.pod);
+    backoff_.erase(backoff);
+    Enqueue(std::move(pod), loop_->clock().Monotonic());
+  } else if (const auto waiting = unschedulable_.find(uid); waiting != unschedulable_.end()) {
+    QueuedPod pod = std::move(waiting->second.pod);
+    unschedulable_.erase(waiting);
+    Enqueue(std::move(pod), loop_->clock().Monotonic());
+  }
+  const auto active = FindActive(uid);
+  if (active == active_.end()) {
+    return std::nullopt;
+  }
+  QueuedPod pod = std::move(active->second);
+  active_.erase(active);
+  return BeginAttempt(std::move(pod));
+}
+
+QueuedPod SchedulingQueue::BeginAttempt(QueuedPod pod) {
   ++pod.attempts;
   pod.rejected_by.clear();
   pod.failed_with_error = false;

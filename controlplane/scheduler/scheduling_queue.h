@@ -52,6 +52,8 @@ class SchedulingQueue {
   // The next pod to try. It belongs to the caller until it comes back by GiveBack, or is forgotten
   // by Done.
   std::optional<QueuedPod> Pop();
+  // The same for one pod, wherever it waits, if it may enter; nothing if it does not wait.
+  std::optional<QueuedPod> Take(const std::string& uid);
   // After an attempt that failed: by error, or because plugins rejected it.
   void GiveBack(QueuedPod pod);
   void Done(const std::string& uid);
@@ -77,6 +79,8 @@ class SchedulingQueue {
 
   static Order OrderOf(const QueuedPod& pod);
   static Duration BackoffOf(const QueuedPod& pod);
+  QueuedPod BeginAttempt(QueuedPod pod);
+  std::map<Order, QueuedPod>::iterator FindActive(const std::string& uid);
   void Enqueue(QueuedPod pod, MonotonicTime not_before);
   void Activate(QueuedPod pod);
   void ScheduleTimer();

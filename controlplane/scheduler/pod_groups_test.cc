@@ -1,0 +1,205 @@
+// Pod groups: gangs that go as a whole or not at all (KEP-4671), and claims that the pods of a
+// group share (KEP-5729).
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "api/core/types.h"
+#include "api/resource/types.h"
+#include "api/scheduling/types.h"
+#include "base/testing/status_matchers.h"
+#include "controlplane/claims/pod_claims.h"
+#include "controlplane/testing/scheduler_fixture.h"
+
+namespace assay::controlplane::scheduler {
+namespace {
+
+using api::core::Node;
+using api::core::Pod;
+using api::resource::ResourceClaim;
+using api::scheduling::PodGroup;
+using assay::testing::IsOk;
+using controlplane::testing::MakeAllocation;
+using controlplane::testing::MakeClass;
+using controlplane::testing::MakePod;
+using controlplane::testing::MakeTemplate;
+using controlplane::testing::SchedulerTest;
+using std::chrono::seconds;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr char kIncomplete[] =
+    "Unschedulable: pod group is unschedulable, waiting for minCount pods from a gang to be "
+    "scheduled";
+
+api::Compatibility WithGroups() {
+  api::Compatibility compatibility;
+  for (const char* gate : {"GenericWorkload", "GangScheduling", "DRAWorkloadResourceClaims"}) {
+    ASSAY_CHECK(compatibility.Set(gate, true).ok()) << "unknown gate " << gate;
+  }
+  return compatibility;
+}
+
+class PodGroupsTest : public SchedulerTest {
+ protected:
+  PodGroupsTest() : SchedulerTest(WithGroups()) {}
+
+  void SetUp() override {
+    SchedulerTest::SetUp();
+    ASSERT_THAT(cluster_->Create(MakeClass()), IsOk());
+    ASSERT_THAT(cluster_->Create(MakeTemplate("one")), IsOk());
+  }
+
+  static PodGroup Gang(std::int32_t min_count) {
+    PodGroup group;
+    group.metadata.namespace_ = "default";
+    group.metadata.name = "g";
+    group.spec.scheduling_policy.gang.emplace();
+    group.spec.scheduling_policy.gang->min_count = min_count;
+    return group;
+  }
+  // Its pods' entry "gpu" means the group's claim.
+  static PodGroup GangWithClaim(std::int32_t min_count) {
+    PodGroup group = Gang(min_count);
+    group.spec.resource_claims.resize(1);
+    group.spec.resource_claims[0].name = "gpu";
+    group.spec.resource_claims[0].resource_claim_template_name = "one";
+    return group;
+  }
+  void AddMember(const std::string& name) {
+    Pod pod = MakePod(name, {"one"});
+    pod.spec.scheduling_group.emplace();
+    pod.spec.scheduling_group->pod_group_name = "g";
+    AddPod(pod);
+  }
+  // "<status> <reason>: <message>" of PodGroupScheduled.
+  std::string GroupCondition() {
+    const PodGroup group = *cluster_->Get<PodGroup>("default", "g");
+    for (const auto& condition : group.status.conditions) {
+      if (condition.type == "PodGroupScheduled") {
+        return condition.status + " " + condition.reason + ": " + condition.message;
+      }
+    }
+    return "";
+  }
+};
+
+TEST_F(PodGroupsTest, AGangWaitsForItsGroupAndItsPods) {
+  AddNode("n1", 3);
+  AddMember("a");
+  cluster_.RunFor(seconds(30));
+  EXPECT_EQ(NodeOf("a"), "") << "there is no group";
+  ASSERT_THAT(cluster_->Create(Gang(2)), IsOk());
+  cluster_.RunFor(seconds(30));
+  EXPECT_EQ(NodeOf("a"), "") << "there is one of two pods";
+  EXPECT_THAT(cluster_.EventsAbout("a"), IsEmpty());
+  AddMember("b");
+  cluster_.RunFor(seconds(2));
+  EXPECT_EQ(NodeOf("a"), "n1");
+  EXPECT_EQ(NodeOf("b"), "n1");
+  AddMember("c");
+  cluster_.RunFor(seconds(2));
+  EXPECT_EQ(NodeOf("c"), "n1") << "more than it needs may come later";
+}
+
+TEST_F(PodGroupsTest, AGangGoesAsAWholeOrNotAtAll) {
+  AddNode("n1", 1);
+  AddNode("n2", 1);
+  ASSERT_THAT(cluster_->Create(Gang(3)), IsOk());
+  for (const char* name : {"a", "b", "c"}) {
+    AddMember(name);
+  }
+  cluster_.RunFor(seconds(60));
+  std::multiset<std::string> reasons;
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_EQ(NodeOf(name), "");
+    EXPECT_FALSE(ClaimOf(name).status.allocation) << "nobody holds devices while he waits";
+    reasons.insert(WhyNotScheduled(name));
+  }
+  EXPECT_EQ(reasons.count(kIncomplete), 2u) << "two would have fit";
+  EXPECT_THAT(reasons,
+              Contains(HasSubstr("0/2 nodes are available: 2 cannot allocate all claims")));
+  EXPECT_EQ(GroupCondition(), "False Unschedulable: pod group is unschedulable");
+
+  AddNode("n3", 1);
+  cluster_.RunFor(seconds(15));
+  EXPECT_EQ((std::set<std::string>{NodeOf("a"), NodeOf("b"), NodeOf("c")}),
+            (std::set<std::string>{"n1", "n2", "n3"}));
+  EXPECT_EQ(GroupCondition(), "True Scheduled: ");
+}
+
+TEST_F(PodGroupsTest, OthersGetWhatAWaitingGangDoesNotUse) {
+  AddNode("n1", 1);
+  ASSERT_THAT(cluster_->Create(Gang(2)), IsOk());
+  AddMember("a");
+  AddMember("b");
+  cluster_.RunFor(seconds(20));
+  ASSERT_EQ(NodeOf("a") + NodeOf("b"), "");
+  AddPod(MakePod("single", {"one"}));
+  cluster_.RunFor(seconds(5));
+  EXPECT_EQ(NodeOf("single"), "n1");
+}
+
+TEST_F(PodGroupsTest, PodsOfAGroupShareItsClaim) {
+  AddNode("n1", 1);
+  AddNode("n2", 1);
+  ASSERT_THAT(cluster_->Create(GangWithClaim(3)), IsOk());
+  cluster_.Settle();
+  for (const char* name : {"a", "b", "c"}) {
+    AddMember(name);
+  }
+  cluster_.RunFor(seconds(15));
+  EXPECT_EQ(NodeOf("a"), "n1");
+  EXPECT_EQ(NodeOf("b"), "n1") << "where the claim's device is, though n2 is emptier";
+  EXPECT_EQ(NodeOf("c"), "n1");
+  const auto claims = *cluster_->List<ResourceClaim>();
+  ASSERT_THAT(claims, SizeIs(1));
+  ASSERT_THAT(claims[0].status.reserved_for, SizeIs(1));
+  EXPECT_EQ(claims[0].status.reserved_for[0].api_group, "scheduling.k8s.io");
+  EXPECT_EQ(claims[0].status.reserved_for[0].resource, "podgroups");
+  EXPECT_EQ(claims[0].status.reserved_for[0].name, "g");
+  for (const char* name : {"a", "b", "c"}) {
+    EXPECT_THAT(cluster_.EventsAbout(name), Not(Contains(HasSubstr("PreBind"))))
+        << "they do not come in each other's way";
+  }
+}
+
+TEST_F(PodGroupsTest, AGroupThatCannotRunWhereItsDevicesAreGetsOthers) {
+  AddNode("n1", 1);
+  AddNode("n2", 1);
+  ASSERT_THAT(cluster_->Patch<Node>({"", "n1"}, R"({"spec":{"unschedulable":true}})"), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(const PodGroup group, cluster_->Create(GangWithClaim(2)));
+  cluster_.Settle();
+  // As an attempt leaves it that got as far as writing its allocation.
+  ResourceClaim claim = cluster_->List<ResourceClaim>()->at(0);
+  claim.metadata.finalizers = {claims::kFinalizer};
+  ASSAY_ASSERT_OK_AND_ASSIGN(claim, cluster_->Update(claim));
+  claim.status.allocation = MakeAllocation("n1");
+  claim.status.reserved_for.resize(1);
+  claim.status.reserved_for[0].api_group = "scheduling.k8s.io";
+  claim.status.reserved_for[0].resource = "podgroups";
+  claim.status.reserved_for[0].name = "g";
+  claim.status.reserved_for[0].uid = group.metadata.uid;
+  ASSERT_THAT(cluster_->UpdateStatus(claim), IsOk());
+  AddMember("a");
+  AddMember("b");
+  cluster_.RunFor(seconds(60));
+  EXPECT_EQ(NodeOf("a"), "n2");
+  EXPECT_EQ(NodeOf("b"), "n2");
+  std::vector<std::string> events = cluster_.EventsAbout("a");
+  for (const std::string& text : cluster_.EventsAbout("b")) {
+    events.push_back(text);
+  }
+  EXPECT_THAT(events, Contains(HasSubstr("ResourceClaim unreserved for PodGroup")));
+}
+
+}  // namespace
+}  // namespace assay::controlplane::scheduler
