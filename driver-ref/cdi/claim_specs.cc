@@ -116,6 +116,9 @@ std::string ClaimSpecs::Format(const std::string& uid,
       edits["deviceNodes"].push_back(NumberedNode("nvidia" + std::to_string(device.minor),
                                                   static_cast<int>(device.minor),
                                                   options_.dev_root));
+      if (device.admin_access) {
+        edits["env"].push_back("DRA_ADMIN_ACCESS=true");
+      }
     }
     const std::string id = DeviceId(uid, device.device);
     spec["devices"].push_back(

@@ -21,6 +21,9 @@ namespace assay::driver_ref::cdi {
 struct DeviceEdits {
   std::string device;       // The device's name in the ResourceSlice.
   std::uint32_t minor = 0;  // Of /dev/nvidia<minor>.
+  // The container sees a device that may be another's: it has DRA_ADMIN_ACCESS=true, as in
+  // Kubernetes' example driver.
+  bool admin_access = false;
 };
 
 class ClaimSpecs {

@@ -171,7 +171,8 @@ Result<std::vector<cdi::DeviceEdits>> Preparer::EditsFor(const std::vector<Devic
     // Shares of a device are one CDI device.
     if (std::ranges::find(edits, device.device, &cdi::DeviceEdits::device) == edits.end() ||
         mutants::Is("first-device-again")) {
-      edits.push_back({.device = device.device, .minor = gpu->minor});
+      edits.push_back(
+          {.device = device.device, .minor = gpu->minor, .admin_access = device.admin_access});
     }
   }
   return edits;

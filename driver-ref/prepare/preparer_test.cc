@@ -28,6 +28,7 @@ using ::assay::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
@@ -221,6 +222,15 @@ TEST_F(PreparerTest, ADeviceHasOneHolder) {
   EXPECT_THAT(Prepare(Allocate("admin", {"gpu-0"}, /*admin_access=*/true)), IsOk());
   ASSERT_THAT(preparer_->Unprepare(first), IsOk());
   EXPECT_THAT(Prepare(second), IsOk());
+}
+
+TEST_F(PreparerTest, OnlyContainersOfAdministratorsAreToldSo) {
+  const ClaimReference user = Allocate("user", {"gpu-0"});
+  const ClaimReference admin = Allocate("admin", {"gpu-0"}, /*admin_access=*/true);
+  ASSERT_THAT(Prepare(user), IsOk());
+  ASSERT_THAT(Prepare(admin), IsOk());
+  EXPECT_THAT(*ReadFile(dir_.path() / "cdi" / SpecFile(admin)), HasSubstr("DRA_ADMIN_ACCESS=true"));
+  EXPECT_THAT(*ReadFile(dir_.path() / "cdi" / SpecFile(user)), Not(HasSubstr("DRA_ADMIN_ACCESS")));
 }
 
 TEST_F(PreparerTest, ADeviceThatIsAwayFailsUntilItIsBack) {
