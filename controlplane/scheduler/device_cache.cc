@@ -108,6 +108,21 @@ bool DeviceCache::HasClass(const std::string& name) const {
   return classes_.Get("", name) != nullptr;
 }
 
+const api::resource::Device* DeviceCache::FindDevice(const std::string& pool,
+                                                     const std::string& device) const {
+  for (const auto& slice : slices_.List()) {
+    if (slice->spec.pool.name != pool) {
+      continue;
+    }
+    for (const api::resource::Device& candidate : slice->spec.devices) {
+      if (candidate.name == device) {
+        return &candidate;
+      }
+    }
+  }
+  return nullptr;
+}
+
 void DeviceCache::Assume(const ClaimRef& claim) {
   const ObjectKey key = KeyOf(claim->metadata);
   const ClaimRef watched = claims_.Get(key);

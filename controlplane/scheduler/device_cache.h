@@ -46,6 +46,8 @@ class DeviceCache {
   // Any claim for which `matches`, or null.
   ClaimRef FindClaim(const std::function<bool(const api::resource::ResourceClaim&)>& matches) const;
   bool HasClass(const std::string& name) const;
+  // A device of this name in any driver's pool of this name, or null; until a slice changes.
+  const api::resource::Device* FindDevice(const std::string& pool, const std::string& device) const;
   const api::client::Informer<api::resource::DeviceClass>& classes() const { return classes_; }
   // The pod's group: null if it has none, or with the gate GenericWorkload off; kNotFound if it is
   // not there.

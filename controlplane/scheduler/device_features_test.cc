@@ -283,6 +283,109 @@ TEST_F(DeviceFeaturesTest, ADeviceThatCannotBeBoundIsGivenUpForAnother) {
   EXPECT_THAT((std::vector<std::string>{first, NodeOf("c")}), UnorderedElementsAre("n1", "n2"));
 }
 
+// KEP-5517
+
+class NativeResourcesTest : public DeviceFeaturesTest {
+ protected:
+  NativeResourcesTest() : DeviceFeaturesTest(With({"DRANodeAllocatableResources"})) {}
+
+  // A node of 8 cpu whose two cards each take 3 of them, and half a byte for each byte of theirs.
+  void AddCards() {
+    AddNode("n1", 0);
+    ResourceSlice slice = MakeSlice("n1", 2);
+    for (Device& device : slice.spec.devices) {
+      device.allow_multiple_allocations = true;
+      device.capacity["memory"].value = Quantity::Of("4Gi");
+      device.node_allocatable_resource_mappings["cpu"].allocation_multiplier = Quantity::Of("3");
+      auto& memory = device.node_allocatable_resource_mappings["memory"];
+      memory.capacity_key = "memory";
+      memory.allocation_multiplier = Quantity::Of("500m");
+    }
+    ASSERT_THAT(cluster_->Create(slice), IsOk());
+  }
+  // A claim, and a pod that uses it and asks for so much cpu besides.
+  void UseWithCpu(const ResourceClaim& claim, const std::string& cpu) {
+    ASSERT_THAT(cluster_->Create(claim), IsOk());
+    Pod pod = MakePod(claim.metadata.name);
+    UseClaim(pod, claim.metadata.name);
+    pod.spec.containers[0].resources.requests["cpu"] = Quantity::Of(cpu);
+    AddPod(pod);
+    cluster_.RunFor(seconds(2));
+  }
+};
+
+TEST_F(NativeResourcesTest, DevicesTakeCpuAndMemoryOfTheirNode) {
+  AddCards();
+  UseWithCpu(MakeClaim("a"), "1");
+  ASSERT_EQ(NodeOf("a"), "n1");
+  const Pod pod = GetPod("a");
+  ASSERT_THAT(pod.status.node_allocatable_resource_claim_statuses, SizeIs(1));
+  const auto& taken = pod.status.node_allocatable_resource_claim_statuses[0];
+  EXPECT_EQ(taken.resource_claim_name, "a");
+  EXPECT_EQ(taken.containers, std::vector<std::string>{"main"});
+  EXPECT_EQ(taken.resources.at("cpu"), Quantity::Of("3"));
+  EXPECT_EQ(taken.resources.at("memory"), Quantity::Of("2Gi"));
+  // 4 of 8 cpu are left: 2 and the card's 3 are too many, 1 and 3 are not.
+  UseWithCpu(MakeClaim("b"), "2");
+  EXPECT_THAT(WhyNotScheduled("b"), HasSubstr("1 Insufficient cpu"));
+  EXPECT_EQ(DeviceOf("b"), "");
+  UseWithCpu(MakeClaim("c"), "1");
+  EXPECT_EQ(NodeOf("c"), "n1");
+  EndPod("a");
+  EXPECT_EQ(NodeOf("b"), "") << "c takes 4, and b would take 5";
+  EndPod("c");
+  EXPECT_EQ(NodeOf("b"), "n1");
+}
+
+TEST_F(NativeResourcesTest, PlainPodsFindTheCpuTaken) {
+  AddCards();
+  UseWithCpu(MakeClaim("a"), "1");
+  Pod plain = MakePod("plain");
+  plain.spec.containers[0].resources.requests["cpu"] = Quantity::Of("5");
+  AddPod(plain);
+  cluster_.RunFor(seconds(2));
+  EXPECT_THAT(WhyNotScheduled("plain"), HasSubstr("1 Insufficient cpu"));
+}
+
+TEST_F(NativeResourcesTest, SuchAClaimIsForOnePodAndHasAContainer) {
+  AddCards();
+  Use(MakeClaim("a"));
+  Pod other = MakePod("other");
+  UseClaim(other, "a");
+  AddPod(other);
+  cluster_.RunFor(seconds(2));
+  EXPECT_THAT(WhyNotScheduled("other"),
+              HasSubstr("node allocatable resource claim a is already used by another pod"));
+  ASSERT_THAT(cluster_->Create(MakeClaim("b")), IsOk());
+  Pod idle = MakePod("idle");
+  UseClaim(idle, "b");
+  idle.spec.containers[0].resources.claims.clear();
+  AddPod(idle);
+  cluster_.RunFor(seconds(2));
+  EXPECT_THAT(WhyNotScheduled("idle"),
+              HasSubstr("claim b: node-allocatable resource claim not referenced by any container "
+                        "within the pod"));
+}
+
+TEST_F(NativeResourcesTest, APodsOwnRequestsCoverWhatItsDevicesTake) {
+  AddCards();
+  const auto create = [&](const std::string& name, const std::string& cpu) {
+    ASSERT_THAT(cluster_->Create(MakeClaim(name)), IsOk());
+    Pod pod = MakePod(name);
+    UseClaim(pod, name);
+    pod.spec.resources.emplace();
+    pod.spec.resources->requests["cpu"] = Quantity::Of(cpu);
+    AddPod(pod);
+    cluster_.RunFor(seconds(2));
+  };
+  create("little", "2");
+  EXPECT_THAT(WhyNotScheduled("little"),
+              HasSubstr("pod level request for cpu is insufficient to cover the aggregated "
+                        "container and node-allocatable DRA requests"));
+  create("enough", "4");
+  EXPECT_EQ(NodeOf("enough"), "n1");
+}
+
 // KEP-5004
 
 TEST_F(DeviceFeaturesTest, EveryClassIsAnExtendedResource) {

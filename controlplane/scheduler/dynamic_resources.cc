@@ -117,7 +117,8 @@ DynamicResources::DynamicResources(api::client::Client& client, DeviceCache& cac
                           compatibility.Enabled("DRAResourceClaimDeviceStatus")),
       filter_timeout_(compatibility.Enabled("DRASchedulerFilterTimeout")),
       extended_resources_(compatibility.Enabled("DRAExtendedResource")),
-      workload_claims_(compatibility.Enabled("DRAWorkloadResourceClaims")) {}
+      workload_claims_(compatibility.Enabled("DRAWorkloadResourceClaims")),
+      native_resources_(compatibility.Enabled("DRANodeAllocatableResources")) {}
 
 bool DynamicResources::IsReservedFor(const Pod& pod, const ResourceClaim& claim) const {
   return claims::IsReservedForPod(pod, claim, {.accept_pod_group = workload_claims_});
@@ -293,6 +294,16 @@ PluginStatus DynamicResources::Filter(ClaimCycle& cycle, const NodeInfo& node) c
     if (!usable) {
       cycle.unavailable.insert(i);
       available = false;
+      continue;
+    }
+    if (native_resources_) {
+      std::set<std::string> users =
+          node.PodsTakingWith(claim.metadata.namespace_, claim.metadata.name);
+      if (users.size() > 1 || (users.size() == 1 && !users.contains(cycle.pod->metadata.uid))) {
+        return Unresolvable(
+            "node allocatable resource claim " + claim.metadata.name +
+            (users.size() > 1 ? " shared by multiple pods" : " is already used by another pod"));
+      }
     }
   }
   if (cycle.snapshot) {
@@ -378,8 +389,39 @@ PluginStatus DynamicResources::Allocate(ClaimCycle& cycle, const NodeInfo& node,
   if (!*allocated) {
     return Unresolvable("cannot allocate all claims");
   }
-  cycle.nodes[node_name] = {.results = **std::move(allocated), .extended = std::move(extended)};
+  ClaimCycle::NodeAllocation on_node{.results = **std::move(allocated),
+                                     .extended = std::move(extended)};
+  if (native_resources_) {
+    if (PluginStatus status = CheckTaken(cycle, node, wanted, on_node); !status.ok()) {
+      return status;
+    }
+  }
+  cycle.nodes[node_name] = std::move(on_node);
   return PluginStatus::Success();
+}
+
+PluginStatus DynamicResources::CheckTaken(const ClaimCycle& cycle, const NodeInfo& node,
+                                          const std::vector<const ResourceClaim*>& wanted,
+                                          ClaimCycle::NodeAllocation& allocated) const {
+  std::vector<ClaimAllocation> claims;
+  for (std::size_t i = 0; i < wanted.size() && i < allocated.results.size(); ++i) {
+    claims.push_back({.claim = wanted[i], .allocation = &allocated.results[i]});
+  }
+  for (const Entry& entry : cycle.entries) {
+    if (entry.allocation) {
+      claims.push_back({.claim = entry.claim.get(), .allocation = &*entry.allocation});
+    }
+  }
+  Result<TakenByClaims> taken =
+      TakenOf(*cycle.pod, claims, [this](const std::string& pool, const std::string& device) {
+        return cache_->FindDevice(pool, device);
+      });
+  if (!taken.ok()) {
+    return Error(taken.status().message());
+  }
+  allocated.taken = *std::move(taken);
+  return allocated.taken.empty() ? PluginStatus::Success()
+                                 : FitTaken(*cycle.pod, allocated.taken, node);
 }
 
 std::int64_t DynamicResources::Score(const ClaimCycle& cycle, const std::string& node_name) const {
@@ -403,6 +445,9 @@ std::int64_t DynamicResources::Score(const ClaimCycle& cycle, const std::string&
 
 PluginStatus DynamicResources::Reserve(ClaimCycle& cycle, const std::string& node_name) {
   const auto node = cycle.nodes.find(node_name);
+  if (node != cycle.nodes.end()) {
+    cycle.taken = node->second.taken;
+  }
   std::size_t next = 0;
   for (Entry& entry : cycle.entries) {
     if (ClaimCycle::IsToBeAllocated(entry) && node != cycle.nodes.end() &&
@@ -437,6 +482,11 @@ Task<Status> DynamicResources::PreBind(ClaimCycle& cycle, std::string node_name)
     const Result<ClaimRef> bound = co_await Bind(cycle, i, node_name);
     ASSAY_CO_RETURN_IF_ERROR(bound.status());
     cycle.entries[i].claim = *bound;
+  }
+  if (!cycle.taken.empty()) {
+    cycle.taken_written = true;
+    const Status patched = co_await PatchTaken(cycle.pod, cycle.taken);
+    ASSAY_CO_RETURN_IF_ERROR(patched);
   }
   const bool wait = binding_conditions_ &&
                     std::any_of(cycle.entries.begin(), cycle.entries.end(), [](const Entry& entry) {
@@ -659,7 +709,33 @@ Task<Status> DynamicResources::WaitForBindingConditions(ClaimCycle& cycle, std::
   }
 }
 
+Task<Status> DynamicResources::PatchTaken(PodRef pod, TakenByClaims taken) {
+  std::string statuses;
+  for (const auto& status : taken) {
+    // 1.37 has other fields in the place of `resources`, and nothing that could be taken.
+    statuses += (statuses.empty() ? "[" : ",") +
+                api::json::EncodeMessage(
+                    api::schema::DescriptorOf<api::core::NodeAllocatableResourceClaimStatus>(),
+                    &status, {}, {.level = api::Level::k1_36});
+  }
+  const ObjectKey key = KeyOf(pod->metadata);
+  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(pod->metadata.uid) +
+                           R"(},"status":{"nodeAllocatableResourceClaimStatuses":)" +
+                           (statuses.empty() ? "null" : statuses + "]") + "}}";
+  api::client::PatchOptions options;
+  options.type = api::client::PatchType::kStrategicMerge;
+  options.subresource = "status";
+  const Result<Object> patched = co_await cluster_.Patch(KindOf<Pod>(), key, body, options);
+  co_return patched.status().WithContext("updating pod " + key.ToString() +
+                                         " NodeAllocatableResourceClaimStatuses");
+}
+
 Task<Status> DynamicResources::Unreserve(ClaimCycle& cycle) {
+  if (std::exchange(cycle.taken_written, false)) {
+    const TakenByClaims nothing;
+    const Status patched = co_await PatchTaken(cycle.pod, nothing);
+    (void)patched;  // The next attempt overwrites it.
+  }
   for (Entry& entry : cycle.entries) {
     const ClaimRef claim = entry.claim;
     if (std::exchange(entry.pending, false)) {

@@ -2,8 +2,8 @@
 // nodes they can be used or allocated, and the writes that allocate and reserve them.
 //
 // Source: kube-scheduler, framework/plugins/dynamicresources; KEP-4381, KEP-4816 (scores),
-// KEP-5007 (binding conditions), KEP-5004 (extended resources), KEP-5729 (claims of pod groups).
-// Texts are upstream's.
+// KEP-5007 (binding conditions), KEP-5004 (extended resources), KEP-5729 (claims of pod groups),
+// KEP-5517 (devices that take cpu and memory). Texts are upstream's.
 //
 // Not thread-safe: lives on the client's loop.
 #ifndef ASSAY_CONTROLPLANE_SCHEDULER_DYNAMIC_RESOURCES_H_
@@ -27,6 +27,7 @@
 #include "base/random.h"
 #include "controlplane/scheduler/device_cache.h"
 #include "controlplane/scheduler/extended_resources.h"
+#include "controlplane/scheduler/native_resources.h"
 #include "controlplane/scheduler/node_info.h"
 #include "controlplane/scheduler/plugin_status.h"
 
@@ -53,6 +54,7 @@ struct ClaimCycle {
     // One for each entry that IsToBeAllocated, in their order; an extended claim may have none.
     std::vector<api::resource::AllocationResult> results;
     std::optional<ExtendedRequests> extended;
+    TakenByClaims taken;
   };
 
   PodRef pod;
@@ -63,6 +65,8 @@ struct ClaimCycle {
   // While a pod group is scheduled: the UIDs of the claims whose allocation its pods share although
   // it is pending. Null outside of that.
   std::shared_ptr<std::set<std::string>> shared_by_group;
+  TakenByClaims taken;         // On the node that was picked.
+  bool taken_written = false;  // In the pod's status.
 
   static bool IsToBeAllocated(const Entry& entry) {
     return !entry.claim->status.allocation && !entry.allocation;
@@ -93,7 +97,7 @@ class DynamicResources {
   PluginStatus Filter(ClaimCycle& cycle, const NodeInfo& node) const;
   // 8 for a first choice, less for later ones; to be normalised.
   std::int64_t Score(const ClaimCycle& cycle, const std::string& node_name) const;
-  // Takes the devices in memory.
+  // Takes the devices in memory, and tells in `cycle.taken` what else they take of the node.
   PluginStatus Reserve(ClaimCycle& cycle, const std::string& node_name);
   // Writes what Reserve took, and waits for binding conditions. `cycle` outlives the Task.
   api::client::Task<Status> PreBind(ClaimCycle& cycle, std::string node_name);
@@ -127,6 +131,9 @@ class DynamicResources {
                               std::optional<ExtendedRequests>& extended) const;
   PluginStatus Allocate(ClaimCycle& cycle, const NodeInfo& node,
                         std::optional<ExtendedRequests> extended) const;
+  PluginStatus CheckTaken(const ClaimCycle& cycle, const NodeInfo& node,
+                          const std::vector<const api::resource::ResourceClaim*>& wanted,
+                          ClaimCycle::NodeAllocation& allocated) const;
   // True: ready; false: not yet; an error: a binding failure condition is true.
   Result<bool> IsReady(const api::resource::ResourceClaim& claim) const;
   bool HasTimedOut(const api::resource::ResourceClaim& claim) const;
@@ -139,6 +146,8 @@ class DynamicResources {
   api::client::Task<Status> PatchExtendedStatus(PodRef pod, ExtendedRequests requests,
                                                 ClaimRef claim);
   api::client::Task<Status> DeleteExtendedClaim(ClaimRef claim);
+  // Writes what the pod's claims take into its status; nothing: removes it.
+  api::client::Task<Status> PatchTaken(PodRef pod, TakenByClaims taken);
   // Takes `uid` out of the claim's reservations.
   api::client::Task<Status> PatchReservationAway(ClaimRef claim, std::string uid);
   // True: a claim is no longer reserved for the pod's group.
@@ -156,6 +165,7 @@ class DynamicResources {
   const bool filter_timeout_;
   const bool extended_resources_;
   const bool workload_claims_;
+  const bool native_resources_;
 };
 
 }  // namespace assay::controlplane::scheduler

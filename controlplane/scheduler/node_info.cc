@@ -98,6 +98,9 @@ ResourceAmounts RequestsOf(const Pod& pod) {
   }
   AddTo(running, sidecars);
   RaiseTo(running, starting);
+  for (const auto& taken : pod.status.node_allocatable_resource_claim_statuses) {
+    AddTo(running, AmountsOf(taken.resources));
+  }
   if (pod.spec.resources) {
     // Pod-level resources replace the sum.
     for (const auto& [resource, amount] : AmountsOf(pod.spec.resources->requests)) {
@@ -170,6 +173,20 @@ PluginStatus NodeInfo::Fit(const Pod& pod, const ResourceAmounts& requests,
             {"node(s) didn't have free ports for the requested pod ports"}};
   }
   return FitResources(requests, options);
+}
+
+std::set<std::string> NodeInfo::PodsTakingWith(const std::string& namespace_name,
+                                               const std::string& claim_name) const {
+  std::set<std::string> uids;
+  for (const auto& [uid, entry] : pods_) {
+    const auto& taken = entry.pod->status.node_allocatable_resource_claim_statuses;
+    if (entry.pod->metadata.namespace_ == namespace_name &&
+        std::any_of(taken.begin(), taken.end(),
+                    [&](const auto& status) { return status.resource_claim_name == claim_name; })) {
+      uids.insert(uid);
+    }
+  }
+  return uids;
 }
 
 bool NodeInfo::PortsAreFree(const Pod& pod) const {

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "api/core/types.h"
@@ -21,7 +22,8 @@ namespace assay::controlplane::scheduler {
 using ResourceAmounts = std::map<std::string, std::int64_t>;
 
 // What a pod takes of its node: the sum of its containers and sidecars, or what one of its init
-// containers needs while it runs, whichever is more, and its overhead (KEP-753, KEP-2837).
+// containers needs while it runs, whichever is more, with what its devices take besides (KEP-5517),
+// and its overhead (KEP-753, KEP-2837).
 ResourceAmounts RequestsOf(const api::core::Pod& pod);
 
 // Whether a toleration accepts a node's taint.
@@ -36,6 +38,9 @@ class NodeInfo {
   void AddPod(std::shared_ptr<const api::core::Pod> pod);
   void RemovePod(const std::string& uid);
   bool empty() const { return pods_.empty(); }
+  // The UIDs of the pods here for which the claim takes something of the node (KEP-5517).
+  std::set<std::string> PodsTakingWith(const std::string& namespace_name,
+                                       const std::string& claim_name) const;
 
   struct FitOptions {
     // True for a resource that DynamicResources provides on this node instead (KEP-5004).

@@ -450,14 +450,15 @@ Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
     co_return attempt;
   }
 
-  // From here on the pod counts as being there.
+  // From here on the pod counts as being there, with all that its devices take.
+  const PluginStatus reserved = plugin.Reserve(*attempt.cycle, *node_name);
+  ASSAY_CHECK(reserved.ok()) << reserved.message();
   Pod placed = *pod;
   placed.spec.node_name = *node_name;
+  placed.status.node_allocatable_resource_claim_statuses = attempt.cycle->taken;
   node_of[pod->metadata.uid] = *node_name;
   infos[*node_name].AddPod(std::make_shared<const Pod>(std::move(placed)));
   assumed.insert(pod->metadata.uid);
-  const PluginStatus reserved = plugin.Reserve(*attempt.cycle, *node_name);
-  ASSAY_CHECK(reserved.ok()) << reserved.message();
   attempt.node_name = node_name;
   co_return attempt;
 }

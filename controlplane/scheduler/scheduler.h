@@ -4,9 +4,8 @@
 // GangScheduling; KEP-4671); binding goes on in the background.
 //
 // Left out: preemption (which never helps with devices), spreading, affinity among pods, volumes,
-// scores but for devices and free cpu and memory, profiles, extenders; placements of groups
-// (TopologyAwareWorkloadScheduling), and cpu and memory that come with devices (KEP-5517), both
-// alpha and off in 1.36.
+// scores but for devices and free cpu and memory, profiles, extenders; and placements of groups
+// (TopologyAwareWorkloadScheduling), alpha and off in 1.36.
 //
 // Source: kube-scheduler, schedule_one.go and schedule_one_podgroup.go.
 //
