@@ -15,7 +15,14 @@
 extern "C" {
 #endif
 
-#define NVML_FUNCTION(result, name, parameters) result name parameters;
+/* The fake's own sources define what stands behind NVML's names (fakegpu/nvml/entry_points.cc). */
+#ifdef ASSAY_NVML_IMPLEMENTATION
+#define NVML_SYMBOL(name) __asm__("assay_" #name)
+#else
+#define NVML_SYMBOL(name)
+#endif
+
+#define NVML_FUNCTION(result, name, parameters) result name parameters NVML_SYMBOL(name);
 #include "fakegpu/abi/functions.def"
 #undef NVML_FUNCTION
 

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
+#include "fakegpu/control/call_log.h"
 #include "fakegpu/layout/accounting.h"
 #include "fakegpu/layout/metrics.h"
 #include "fakegpu/layout/mig.h"
@@ -242,8 +243,10 @@ Result<Node> Node::Create(const std::filesystem::path& state,
   if (exists) {
     RetireNode(state);
   }
-  ASSAY_RETURN_IF_ERROR(
-      WriteFileAtomically(state, model::StateFileBytes(*image, Random::FromSystem().Next())));
+  const std::uint64_t instance_id = Random::FromSystem().Next();
+  // First the log: what opens the new state finds it.
+  ASSAY_RETURN_IF_ERROR(MakeCallLog(state, instance_id));
+  ASSAY_RETURN_IF_ERROR(WriteFileAtomically(state, model::StateFileBytes(*image, instance_id)));
   return Node(state);
 }
 

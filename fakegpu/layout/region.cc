@@ -31,6 +31,20 @@ const char* OpenErrorText(OpenError error) {
   return "unknown error";
 }
 
+OpenError OpenErrorOf(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      return OpenError::kNotFound;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return OpenError::kNoPermission;
+    default:
+      return OpenError::kSystem;
+  }
+}
+
 void FormatRegion(void* memory, const NodeState& node, const GpuState* gpus,
                   std::uint32_t gpu_count, std::uint64_t instance_id) {
   Header* header = new (memory) Header{};
@@ -52,17 +66,7 @@ void FormatRegion(void* memory, const NodeState& node, const GpuState* gpus,
 OpenError Region::Open(const char* path, bool writable) {
   const int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
   if (fd < 0) {
-    switch (errno) {
-      case ENOENT:
-      case ENOTDIR:
-        return OpenError::kNotFound;
-      case EACCES:
-      case EPERM:
-      case EROFS:
-        return OpenError::kNoPermission;
-      default:
-        return OpenError::kSystem;
-    }
+    return OpenErrorOf(errno);
   }
   const OpenError error = Map(fd, writable);
   close(fd);

@@ -65,6 +65,8 @@ enum class OpenError {
   kCorrupt,  // Sizes that do not agree.
 };
 const char* OpenErrorText(OpenError error);
+// What open() failed with.
+OpenError OpenErrorOf(int error_number);
 
 // Fills `memory`, of FileSize(gpu_count) zero bytes, with a node: its commit number 0.
 void FormatRegion(void* memory, const NodeState& node, const GpuState* gpus,

@@ -49,17 +49,7 @@ bool LockForWriting(int fd) {
 OpenError Transaction::Begin(const char* path) {
   fd_ = open(path, O_RDWR | O_CLOEXEC);
   if (fd_ < 0) {
-    switch (errno) {
-      case ENOENT:
-      case ENOTDIR:
-        return OpenError::kNotFound;
-      case EACCES:
-      case EPERM:
-      case EROFS:
-        return OpenError::kNoPermission;
-      default:
-        return OpenError::kSystem;
-    }
+    return OpenErrorOf(errno);
   }
   OpenError error = OpenError::kNone;
   if (!LockForWriting(fd_)) {

@@ -22,7 +22,17 @@
 #include "fakegpu/nvml/handles.h"
 #include "fakegpu/nvml/library.h"
 
-#define NVML_EXPORT extern "C" __attribute__((visibility("default")))
+// A function of NVML's. Clients come through entry_points.cc, which logs the call.
+#define NVML_EXPORT extern "C"
+
+// What clients look up beyond NVML's header.
+NVML_EXPORT nvmlReturn_t nvmlInternalGetExportTable(const void** exportTable, const void* tableId)
+    NVML_SYMBOL(nvmlInternalGetExportTable);
+NVML_EXPORT nvmlReturn_t nvmlGetBlacklistDeviceCount(unsigned int* deviceCount)
+    NVML_SYMBOL(nvmlGetBlacklistDeviceCount);
+NVML_EXPORT nvmlReturn_t nvmlGetBlacklistDeviceInfoByIndex(unsigned int index,
+                                                           nvmlExcludedDeviceInfo_t* info)
+    NVML_SYMBOL(nvmlGetBlacklistDeviceInfoByIndex);
 
 namespace assay::fakegpu::nvml {
 

@@ -106,15 +106,11 @@ std::set<std::string> ExpectedNames() {
 #define NVML_FUNCTION(result, name, parameters) #name,
 #include "fakegpu/abi/functions.def"
 #undef NVML_FUNCTION
-#define NVML_REFUSED(name, parameters, arguments, reason) #name,
 #define NVML_NEWER(name) #name,
-#include "fakegpu/nvml/refused.def"
-#undef NVML_REFUSED
+#define NVML_UNDECLARED(name) #name,
+#include "fakegpu/abi/unlisted_functions.def"
 #undef NVML_NEWER
-      // Outside of the interface, and looked up by nvidia-smi and by older programs.
-      "nvmlInternalGetExportTable",
-      "nvmlGetBlacklistDeviceCount",
-      "nvmlGetBlacklistDeviceInfoByIndex",
+#undef NVML_UNDECLARED
   };
 }
 

@@ -90,6 +90,7 @@ nvmlReturn_t Library::OpenState() {
   if (strlen(path) >= sizeof(path_)) {
     return NVML_ERROR_OPERATING_SYSTEM;
   }
+  OpenCallLog(path);
   // Opened anew each time: the node may have been made anew meanwhile.
   layout::Region& region = mappings_[1 - current_];
   region.Close();
@@ -106,6 +107,20 @@ nvmlReturn_t Library::OpenState() {
   current_ = 1 - current_;
   region_.store(&region, std::memory_order_release);
   return NVML_SUCCESS;
+}
+
+// Before the state, so that an Init that fails is logged too.
+void Library::OpenCallLog(const char* state_path) {
+  layout::CallLog* current = call_log();
+  layout::CallLog& next = call_logs_[current == &call_logs_[0] ? 1 : 0];
+  next.Close();
+  if (next.Open(state_path, /*writable=*/true) != layout::OpenError::kNone) {
+    call_log_.store(nullptr, std::memory_order_release);
+  } else if (current != nullptr && current->header().instance_id == next.header().instance_id) {
+    next.Close();  // The process keeps its place in it.
+  } else {
+    call_log_.store(&next, std::memory_order_release);
+  }
 }
 
 void Library::FindVisible(const layout::Region& region) {

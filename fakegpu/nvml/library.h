@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "fakegpu/abi/nvml.h"
+#include "fakegpu/layout/call_log.h"
 #include "fakegpu/layout/region.h"
 
 namespace assay::fakegpu::nvml {
@@ -27,12 +28,15 @@ class Library {
   // Null before the first Init and after the last Shutdown.
   const layout::Region* region() const { return region_.load(std::memory_order_acquire); }
   const char* state_path() const { return path_; }
+  // The node's call log; null where there is none that this process may write.
+  static layout::CallLog* call_log() { return call_log_.load(std::memory_order_acquire); }
 
   // In a container only those GPUs are there whose device node is.
   bool IsVisible(std::uint32_t slot) const { return (visible_[slot / 64] >> (slot % 64) & 1) != 0; }
 
  private:
   nvmlReturn_t OpenState();
+  void OpenCallLog(const char* state_path);
   void FindVisible(const layout::Region& region);
 
   pthread_mutex_t mu_ = PTHREAD_MUTEX_INITIALIZER;
@@ -41,6 +45,9 @@ class Library {
   layout::Region mappings_[2];  // Guarded by mu_.
   std::uint32_t current_ = 0;   // Guarded by mu_.
   std::atomic<const layout::Region*> region_ = nullptr;
+  layout::CallLog call_logs_[2];  // Guarded by mu_; mapped as mappings_ are.
+  // Static: each call of a client's looks at it, which is to cost one load.
+  static inline constinit std::atomic<layout::CallLog*> call_log_ = nullptr;
   // Written by Init before region_ is.
   char path_[4096] = {};
   std::uint64_t visible_[layout::kMaxGpus / 64] = {};

@@ -76,12 +76,15 @@ nvmlReturn_t Refuse(const char* function, Argument... arguments) {
 #define ASSAY_EXPAND(...) __VA_ARGS__
 #define NVML_REFUSED(name, parameters, arguments, reason) \
   NVML_EXPORT nvmlReturn_t name parameters { return Refuse(__func__, ASSAY_EXPAND arguments); }
-// Their parameters are not of this interface, so none is touched.
-#define NVML_NEWER(name)           \
-  NVML_EXPORT nvmlReturn_t name(); \
-  NVML_EXPORT nvmlReturn_t name() { return Refuse(__func__); }
 #include "fakegpu/nvml/refused.def"
 #undef NVML_REFUSED
+// Their parameters are not of this interface, so none is touched.
+#define NVML_NEWER(name)                             \
+  NVML_EXPORT nvmlReturn_t name() NVML_SYMBOL(name); \
+  NVML_EXPORT nvmlReturn_t name() { return Refuse(__func__); }
+#define NVML_UNDECLARED(name)
+#include "fakegpu/abi/unlisted_functions.def"
 #undef NVML_NEWER
+#undef NVML_UNDECLARED
 
 }  // namespace assay::fakegpu::nvml

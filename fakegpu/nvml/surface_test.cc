@@ -77,10 +77,13 @@ TEST_F(SurfaceTest, NoCallTakesNothingForAnArgument) {
 std::string FunctionsTable() {
   std::map<std::string, std::string> refused;
 #define NVML_REFUSED(name, parameters, arguments, reason) refused[#name] = reason;
-#define NVML_NEWER(name) refused[#name] = "newer than NVML 13.3";
 #include "fakegpu/nvml/refused.def"
 #undef NVML_REFUSED
+#define NVML_NEWER(name) refused[#name] = "newer than NVML 13.3";
+#define NVML_UNDECLARED(name)
+#include "fakegpu/abi/unlisted_functions.def"
 #undef NVML_NEWER
+#undef NVML_UNDECLARED
   std::map<std::string, std::string> functions = refused;
 #define NVML_FUNCTION(result, name, parameters) functions.try_emplace(#name, "");
 #include "fakegpu/abi/functions.def"

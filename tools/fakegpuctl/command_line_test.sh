@@ -69,6 +69,16 @@ printf 'name: x\nsteps:\n  - {at: 1s, gpu: 0, inject: fire}\n' > "$directory/sce
 refused "wrong scenario" "scenario.yaml:3: steps\[0\].inject: .*expected xid=N" play "$directory/scenario.yaml"
 accepted "play" play --at-once fixtures/scenarios/gpu/falls-off-the-bus.yaml
 grep -q "^45.000 GPU 3: xid=79$" "$directory/out" || fail "play: $(cat "$directory/out")"
+accepted "calls on" calls on
+accepted "a client" capture --library "$2" "$directory/again"
+accepted "calls off" calls off
+accepted "calls show" calls show --last 1
+grep -Eq " fakegpuctl +nvmlInit_v2 +0 +1$" "$directory/out" || fail "calls show: $(cat "$directory/out")"
+grep -Eq "Z [0-9]+ nvmlShutdown GPU -: 0$" "$directory/out" || fail "calls show --last: $(cat "$directory/out")"
+accepted "calls of nobody" calls show -o json --process 1
+grep -q '"processes": \[\]' "$directory/out" || fail "calls of nobody: $(cat "$directory/out")"
+rm "$ASSAY_FAKEGPU_STATE.calls"
+refused "no call log" "state.calls: there is no such file" calls show
 accepted "help" --help
 accepted "help of a command" inject --help
 grep -q "power-brake" "$directory/out" || fail "inject --help does not teach the faults"

@@ -7,11 +7,11 @@ constexpr char kBash[] = R"(_fakegpuctl() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      create|capture|show|watch|play|inject|heal|unplug|replug|proc|clock|driver|root|run|completion) command=$word; break ;;
+      create|capture|show|watch|play|inject|heal|unplug|replug|proc|calls|clock|driver|root|run|completion) command=$word; break ;;
     esac
   done
   case $command in
-    "") COMPREPLY=($(compgen -W "create capture show watch play inject heal unplug replug proc clock driver root run completion --state --help --version" -- "$current")) ;;
+    "") COMPREPLY=($(compgen -W "create capture show watch play inject heal unplug replug proc calls clock driver root run completion --state --help --version" -- "$current")) ;;
     create) COMPREPLY=($(compgen -W "--replace --seed --help" -- "$current") $(compgen -f -- "$current")) ;;
     capture) COMPREPLY=($(compgen -W "--library --help" -- "$current") $(compgen -d -- "$current")) ;;
     show) COMPREPLY=($(compgen -W "--output text json yaml --help" -- "$current")) ;;
@@ -25,6 +25,7 @@ constexpr char kBash[] = R"(_fakegpuctl() {
       fi ;;
     heal|unplug|replug) COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current")) ;;
     proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --gi --ci --help" -- "$current")) ;;
+    calls) COMPREPLY=($(compgen -W "on off show --output --process --last --help" -- "$current")) ;;
     clock) COMPREPLY=($(compgen -W "hold step run" -- "$current")) ;;
     driver) COMPREPLY=($(compgen -W "load unload" -- "$current")) ;;
     root) COMPREPLY=($(compgen -W "--library --nvidia-smi --help" -- "$current") $(compgen -d -- "$current")) ;;

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "fakegpu/control/call_log.h"
 #include "fakegpu/control/control.h"
 #include "fakegpu/control/scenario.h"
+#include "tools/fakegpuctl/calls.h"
 #include "tools/fakegpuctl/completion.h"
 #include "tools/fakegpuctl/host.h"
 #include "tools/fakegpuctl/show.h"
@@ -64,6 +66,7 @@ struct Options {
   fakegpu::control::ProcessInfo process;
   std::uint64_t memory_mib = 0;
   std::uint32_t utilization = 0;
+  CallSelection calls;
   std::string step;
   std::string scenario;
   bool at_once = false;
@@ -98,6 +101,16 @@ Status Show(const Options& options) {
     const std::string text = options.output == "json"   ? ShowJson(info)
                              : options.output == "yaml" ? ShowYaml(info)
                                                         : ShowText(info);
+    std::fputs(text.c_str(), stdout);
+    return OkStatus();
+  });
+}
+
+Status ShowCalls(const Options& options) {
+  return WithNode(options, [&](const Node& node) -> Status {
+    ASSAY_ASSIGN_OR_RETURN(const auto report, fakegpu::control::ReadCallLog(node));
+    const std::string text = options.output == "json" ? CallsJson(report, options.calls)
+                                                      : CallsText(report, options.calls);
     std::fputs(text.c_str(), stdout);
     return OkStatus();
   });
@@ -249,6 +262,23 @@ void AddProcesses(CLI::App& app, Options& options, Command& command) {
   });
 }
 
+void AddCalls(CLI::App& app, Options& options, Command& command) {
+  CLI::App* calls = app.add_subcommand("calls", "Log what programs ask NVML, and are answered");
+  calls->require_subcommand(1);
+  CLI::App* on = calls->add_subcommand("on", "Forget what was logged, and log from now on");
+  on->callback(
+      [&] { command = [&options] { return WithNode(options, fakegpu::control::StartCallLog); }; });
+  CLI::App* off = calls->add_subcommand("off", "Log no more; what was logged stays");
+  off->callback(
+      [&] { command = [&options] { return WithNode(options, fakegpu::control::StopCallLog); }; });
+  CLI::App* show = calls->add_subcommand("show", "Count the calls by process, function and code");
+  show->add_option("-o,--output", options.output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  show->add_option("--process", options.calls.pid, "Only the calls of this process id");
+  show->add_option("--last", options.calls.last, "So many of the last calls, one by one");
+  show->callback([&] { command = [&options] { return ShowCalls(options); }; });
+}
+
 void AddClockAndDriver(CLI::App& app, Options& options, Command& command) {
   CLI::App* clock = app.add_subcommand("clock", "Hold, step or run the clock that metrics follow");
   clock->require_subcommand(1);
@@ -322,6 +352,7 @@ int Main(int argc, char** argv) {
   AddCapture(app, options, command);
   AddFaults(app, options, command);
   AddProcesses(app, options, command);
+  AddCalls(app, options, command);
   AddClockAndDriver(app, options, command);
   AddHost(app, options, command);
   CLI::App* completion = app.add_subcommand("completion", "Print a shell's completion script");
