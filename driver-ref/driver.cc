@@ -12,6 +12,7 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "api/client/blocking_client.h"
 #include "api/client/config.h"
@@ -26,6 +27,7 @@
 #include "driver-ref/mutants.h"
 #include "driver-ref/prepare/checkpoint.h"
 #include "driver-ref/prepare/preparer.h"
+#include "driver-ref/publish/claim_status.h"
 #include "driver-ref/publish/publisher.h"
 
 namespace assay::driver_ref {
@@ -84,13 +86,15 @@ struct Driver::Impl {
                .cdi_root = options.cdi_root,
                .dev_root = options.dev_root,
                .nvml_library = nvml_path}),
-        preparer({.driver_name = options.driver_name,
-                  .pool_name = options.node_name,
-                  .boot_id = BootId(options.boot_id_file)},
-                 checkpoint, specs, monitor,
-                 [this](const std::string& namespace_name, const std::string& name) {
-                   return client->Get<api::resource::ResourceClaim>(namespace_name, name);
-                 }),
+        preparer(
+            {.driver_name = options.driver_name,
+             .pool_name = options.node_name,
+             .boot_id = BootId(options.boot_id_file)},
+            checkpoint, specs, monitor,
+            [this](const std::string& namespace_name, const std::string& name) {
+              return client->Get<api::resource::ResourceClaim>(namespace_name, name);
+            },
+            ClaimObserver()),
         plugin_path(SocketPath(options.plugin_dir,
                                options.instance_id.empty() ? "dra" : "dra-" + options.instance_id,
                                ".sock")),
@@ -106,6 +110,20 @@ struct Driver::Impl {
                            : options.driver_name + "-" + options.instance_id,
                        "-reg.sock"),
             services.registration()) {}
+
+  // Writes what is prepared into the claims' status, if asked for.
+  prepare::Preparer::Observer ClaimObserver() {
+    if (!options.claim_status) {
+      return nullptr;
+    }
+    return [this](const prepare::ClaimReference& claim,
+                  const std::vector<prepare::DeviceRecord>& devices,
+                  const discovery::Picture& picture) {
+      client->client().loop().Post([this, claim, devices, picture] {
+        publish::ReportPrepared(client->client(), options.driver_name, claim, devices, picture);
+      });
+    };
+  }
 
   // On the client's loop, where the publisher lives.
   void Publish() {
@@ -187,11 +205,12 @@ Result<std::unique_ptr<Driver>> Driver::Start(const Options& options,
   auto impl = std::make_unique<Impl>(options, std::move(backend), nvml_path, std::move(client),
                                      *std::move(lock));
   ASSAY_RETURN_IF_ERROR(impl->checkpoint.Open());
-  impl->device_options = {.driver_name = options.driver_name,
-                          .taint_effect = options.taint_effect,
-                          .pcie_root = [root = options.sysfs_root.string()](const std::string& id) {
-                            return discovery::PcieRootFromSysfs(root, id);
-                          }};
+  impl->device_options = {
+      .driver_name = options.driver_name,
+      .taint_effect = options.taint_effect,
+      .pcie_root = [root = options.sysfs_root.string()](
+                       const std::string& id) { return discovery::PcieRootFromSysfs(root, id); },
+      .share = options.share_gpus};
   impl->RunOnLoop([&impl] {
     impl->publisher = std::make_unique<publish::Publisher>(
         impl->client->client(),

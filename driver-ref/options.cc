@@ -114,6 +114,11 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
   app.add_option("--taint-effect", options.taint_effect, "Of GPUs that need attention")
       ->check(CLI::IsMember({"None", "NoSchedule", "NoExecute"}))
       ->capture_default_str();
+  app.add_flag("--share-gpus", options.share_gpus,
+               "Let claims share GPUs by their memory, in steps of 1Gi");
+  app.add_flag("--claim-status", options.claim_status,
+               "Tell in claims' status which devices are ready (needs associated-node:patch of "
+               "resourceclaims/driver)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

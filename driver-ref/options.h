@@ -27,6 +27,8 @@ struct Options {
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path boot_id_file = "/proc/sys/kernel/random/boot_id";
   std::string taint_effect = "NoSchedule";
+  bool claim_status = false;
+  bool share_gpus = false;
 };
 
 // The options with every default filled in; nothing if what was asked for (--help, --version) has

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -160,15 +161,18 @@ class EndToEndTest : public ::testing::Test {
     });
     ASSERT_THAT(status, IsOk());
   }
-  void StartDriver() {
+  void StartDriver(const std::vector<std::string>& more_flags = {}) {
+    std::vector<std::string> command = {ASSAY_DRIVER,
+                                        std::string("--driver-name=") + kDriver,
+                                        std::string("--node-name=") + kNode,
+                                        "--kubeconfig=" + kubeconfig_.string(),
+                                        "--kubelet-root=" + (dir_ / "kubelet").string(),
+                                        "--cdi-root=" + (dir_ / "cdi").string(),
+                                        "--dev-root=" + (dir_ / "dev").string(),
+                                        std::string("--nvml-library=") + ASSAY_NVML_LIBRARY};
+    command.insert(command.end(), more_flags.begin(), more_flags.end());
     driver_ = std::make_unique<Process>(
-        std::vector<std::string>{
-            ASSAY_DRIVER, std::string("--driver-name=") + kDriver,
-            std::string("--node-name=") + kNode, "--kubeconfig=" + kubeconfig_.string(),
-            "--kubelet-root=" + (dir_ / "kubelet").string(),
-            "--cdi-root=" + (dir_ / "cdi").string(), "--dev-root=" + (dir_ / "dev").string(),
-            std::string("--nvml-library=") + ASSAY_NVML_LIBRARY},
-        std::vector<std::string>{"ASSAY_FAKEGPU_STATE=" + (dir_ / "state").string()},
+        command, std::vector<std::string>{"ASSAY_FAKEGPU_STATE=" + (dir_ / "state").string()},
         dir_ / "driver.log");
   }
   std::filesystem::path DriverSocket() const {
@@ -183,7 +187,9 @@ class EndToEndTest : public ::testing::Test {
                 IsOk());
   }
 
-  ResourceClaim CreateClaim(const std::string& name, std::int64_t count) {
+  // With `memory` of each device, where it is not empty.
+  ResourceClaim CreateClaim(const std::string& name, std::int64_t count,
+                            const std::string& memory = "") {
     ResourceClaim claim;
     claim.metadata.name = name;
     claim.metadata.namespace_ = "default";
@@ -191,6 +197,9 @@ class EndToEndTest : public ::testing::Test {
     request.name = "gpu";
     request.exactly.emplace().device_class_name = "gpu";
     request.exactly->count = count;
+    if (!memory.empty()) {
+      request.exactly->capacity.emplace().requests["memory"] = api::meta::Quantity::Of(memory);
+    }
     const auto created = cluster_->admin().Create(claim);
     EXPECT_THAT(created, IsOk());
     return created.ok() ? *created : claim;
@@ -289,6 +298,49 @@ TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
   EXPECT_EQ(CdiFiles(), 0u);
   EXPECT_EQ(driver_->Signal(SIGTERM), 0);
   EXPECT_FALSE(std::filesystem::exists(DriverSocket()));
+}
+
+TEST_F(EndToEndTest, ClaimsShareAGpuUntilItsMemoryIsUsedUp) {
+  StartAgent();
+  StartDriver({"--share-gpus"});
+  WaitForSlices();
+  std::map<std::string, std::set<std::string>> seen;
+  std::set<std::string> shares;
+  for (const char* name : {"a", "b", "c"}) {
+    CreateClaim(name, 1, "30Gi");
+    const Pod pod = CreatePod(name);
+    ASSERT_THAT(WaitForPhase(name, "Running"), IsOk());
+    seen[name] = DevicesIn(pod);
+    const auto claim = cluster_->admin().Get<ResourceClaim>("default", name);
+    ASSERT_TRUE(claim.ok() && claim->status.allocation);
+    shares.insert(claim->status.allocation->devices.results.at(0).share_id.value_or(""));
+  }
+  EXPECT_THAT(seen["a"], SizeIs(1));
+  EXPECT_EQ(seen["a"], seen["b"]) << "60 of 80 GB";
+  EXPECT_NE(seen["a"], seen["c"]);
+  EXPECT_THAT(shares, SizeIs(3));
+  EXPECT_EQ(CdiFiles(), 3u);
+}
+
+TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
+  const User user = User::ServiceAccount("kube-system", "driver", kNode);
+  cluster_->api_server().authorizer().GrantDriver(user.name, /*device_status=*/true);
+  StartAgent();
+  StartDriver({"--claim-status"});
+  WaitForSlices();
+  CreateClaim("two", 2);
+  CreatePod("two");
+  ASSERT_THAT(WaitForPhase("two", "Running"), IsOk());
+  EXPECT_THAT(cluster_->admin().WaitFor<ResourceClaim>(
+                  {"default", "two"},
+                  [](const ResourceClaim& claim) {
+                    return claim.status.devices.size() == 2 &&
+                           std::ranges::all_of(claim.status.devices, [](const auto& device) {
+                             return device.conditions.size() == 1 &&
+                                    device.conditions[0].type == "Ready" && device.data;
+                           });
+                  }),
+              IsOk());
 }
 
 TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {

@@ -54,6 +54,23 @@ void SetVersion(Device& device, std::string_view name, std::string_view value) {
   }
 }
 
+void ShareByMemory(std::uint64_t memory_bytes, Device& device) {
+  constexpr std::int64_t kStep = std::int64_t{1} << 30;
+  const auto steps = static_cast<std::int64_t>(memory_bytes) / kStep;
+  if (steps < 2) {
+    return;  // Too little for a policy that the API server accepts.
+  }
+  const auto quantity = [](std::int64_t value) {
+    return api::meta::Quantity::FromInt64(value, api::meta::Quantity::Format::kBinarySI);
+  };
+  device.allow_multiple_allocations = true;
+  auto& policy = device.capacity.at("memory").request_policy.emplace();
+  policy.default_ = quantity(steps * kStep);
+  policy.valid_range.emplace();
+  policy.valid_range->min = quantity(kStep);
+  policy.valid_range->step = quantity(kStep);
+}
+
 Device ToDevice(const Gpu& gpu, const Inventory& inventory, const DeviceOptions& options) {
   Device device;
   device.name = DeviceName(gpu);
@@ -71,6 +88,9 @@ Device ToDevice(const Gpu& gpu, const Inventory& inventory, const DeviceOptions&
   }
   device.capacity["memory"].value = api::meta::Quantity::FromInt64(
       static_cast<std::int64_t>(gpu.memory_bytes), api::meta::Quantity::Format::kBinarySI);
+  if (options.share) {
+    ShareByMemory(gpu.memory_bytes, device);
+  }
   if (!gpu.needs.empty()) {
     auto& taint = device.taints.emplace_back();
     taint.key = options.driver_name + "/unhealthy";

@@ -23,6 +23,9 @@ struct DeviceOptions {
   std::string taint_effect = "NoSchedule";
   // The PCIe root ("pci0000:17") of a bus id, or "". KEP-4381's standard attribute.
   std::function<std::string(const std::string& pci_bus_id)> pcie_root;
+  // Claims share a GPU by its memory (KEP-5075), in steps of 1 GiB; one that asks for no amount
+  // gets all of it.
+  bool share = false;
 };
 
 // The device's name: the UUID in lower case, so that it stays when other GPUs come and go.

@@ -51,6 +51,23 @@ TEST(DevicesTest, PublishesTheStandardAttributes) {
   EXPECT_THAT(devices[0].taints, IsEmpty());
 }
 
+TEST(DevicesTest, SharedGpusGoByTheirMemory) {
+  Inventory inventory = OneGpu();
+  inventory.gpus[0].memory_bytes += 12345;
+  DeviceOptions options = Options();
+  EXPECT_FALSE(ToDevices(inventory, options).at(0).allow_multiple_allocations);
+  options.share = true;
+  const auto device = ToDevices(inventory, options).at(0);
+  EXPECT_EQ(device.allow_multiple_allocations, true);
+  const auto& policy = device.capacity.at("memory").request_policy;
+  ASSERT_TRUE(policy && policy->default_ && policy->valid_range);
+  EXPECT_EQ(policy->default_->ToString(), "80Gi");
+  EXPECT_EQ(policy->valid_range->min->ToString(), "1Gi");
+  EXPECT_EQ(policy->valid_range->step->ToString(), "1Gi");
+  inventory.gpus[0].memory_bytes = 1 << 30;
+  EXPECT_FALSE(ToDevices(inventory, options).at(0).allow_multiple_allocations);
+}
+
 TEST(DevicesTest, TaintsWhatNeedsAttention) {
   Inventory inventory = OneGpu();
   inventory.gpus[0].needs = "reset";

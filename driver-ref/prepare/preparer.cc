@@ -72,12 +72,13 @@ class Preparer::ClaimLock {
 };
 
 Preparer::Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,
-                   discovery::Monitor& monitor, ClaimSource claims)
+                   discovery::Monitor& monitor, ClaimSource claims, Observer observer)
     : options_(std::move(options)),
       checkpoint_(&checkpoint),
       specs_(&specs),
       monitor_(&monitor),
-      claims_(std::move(claims)) {}
+      claims_(std::move(claims)),
+      observer_(std::move(observer)) {}
 
 Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& claim,
                                                       const std::function<bool()>& cancelled) {
@@ -116,7 +117,11 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
     std::ranges::copy(Answer(before->second), std::back_inserter(answer));
     return answer;
   }
-  return Commit(claim, devices, edits, prepared);
+  Result<std::vector<PreparedDevice>> answer = Commit(claim, devices, edits, prepared);
+  if (answer.ok() && observer_ && !devices.empty()) {
+    observer_(claim, devices, picture);
+  }
+  return answer;
 }
 
 Status Preparer::CheckFree(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,

@@ -53,10 +53,14 @@ class Preparer {
   // Reads a claim from the API server; has a time limit of its own.
   using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
       const std::string& namespace_name, const std::string& name)>;
+  // Is told of every claim that is prepared, with the hardware as it was then; does not wait.
+  using Observer =
+      std::function<void(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,
+                         const discovery::Picture& picture)>;
 
-  // What is referred to outlives this.
+  // What is referred to outlives this. `observer` may be empty.
   Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,
-           discovery::Monitor& monitor, ClaimSource claims);
+           discovery::Monitor& monitor, ClaimSource claims, Observer observer = nullptr);
 
   // `cancelled` says that nobody waits for the answer any more; then nothing is left behind.
   Result<std::vector<PreparedDevice>> Prepare(const ClaimReference& claim,
@@ -89,6 +93,7 @@ class Preparer {
   const cdi::ClaimSpecs* specs_;
   discovery::Monitor* monitor_;
   ClaimSource claims_;
+  Observer observer_;
 
   // The calls of one claim.
   struct Turn {
