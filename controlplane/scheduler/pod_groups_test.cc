@@ -172,33 +172,57 @@ TEST_F(PodGroupsTest, PodsOfAGroupShareItsClaim) {
   }
 }
 
-TEST_F(PodGroupsTest, AGroupThatCannotRunWhereItsDevicesAreGetsOthers) {
-  AddNode("n1", 1);
-  AddNode("n2", 1);
+// As an attempt leaves a group's claim that got as far as writing its allocation, on n1.
+class AllocatedGroupTest : public PodGroupsTest {
+ protected:
+  void AddNodesAndGroup() {
+    AddNode("n1", 1);
+    AddNode("n2", 1);
+    ASSAY_ASSERT_OK_AND_ASSIGN(const PodGroup group, cluster_->Create(GangWithClaim(2)));
+    cluster_.Settle();
+    ResourceClaim claim = cluster_->List<ResourceClaim>()->at(0);
+    claim.metadata.finalizers = {claims::kFinalizer};
+    ASSAY_ASSERT_OK_AND_ASSIGN(claim, cluster_->Update(claim));
+    claim.status.allocation = MakeAllocation("n1");
+    claim.status.reserved_for.resize(1);
+    claim.status.reserved_for[0].api_group = "scheduling.k8s.io";
+    claim.status.reserved_for[0].resource = "podgroups";
+    claim.status.reserved_for[0].name = "g";
+    claim.status.reserved_for[0].uid = group.metadata.uid;
+    ASSERT_THAT(cluster_->UpdateStatus(claim), IsOk());
+  }
+  std::vector<std::string> EventsOfBoth() {
+    std::vector<std::string> events = cluster_.EventsAbout("a");
+    for (const std::string& text : cluster_.EventsAbout("b")) {
+      events.push_back(text);
+    }
+    return events;
+  }
+};
+
+TEST_F(AllocatedGroupTest, GetsOtherDevicesWhereItCannotRun) {
+  AddNodesAndGroup();
   ASSERT_THAT(cluster_->Patch<Node>({"", "n1"}, R"({"spec":{"unschedulable":true}})"), IsOk());
-  ASSAY_ASSERT_OK_AND_ASSIGN(const PodGroup group, cluster_->Create(GangWithClaim(2)));
-  cluster_.Settle();
-  // As an attempt leaves it that got as far as writing its allocation.
-  ResourceClaim claim = cluster_->List<ResourceClaim>()->at(0);
-  claim.metadata.finalizers = {claims::kFinalizer};
-  ASSAY_ASSERT_OK_AND_ASSIGN(claim, cluster_->Update(claim));
-  claim.status.allocation = MakeAllocation("n1");
-  claim.status.reserved_for.resize(1);
-  claim.status.reserved_for[0].api_group = "scheduling.k8s.io";
-  claim.status.reserved_for[0].resource = "podgroups";
-  claim.status.reserved_for[0].name = "g";
-  claim.status.reserved_for[0].uid = group.metadata.uid;
-  ASSERT_THAT(cluster_->UpdateStatus(claim), IsOk());
   AddMember("a");
   AddMember("b");
   cluster_.RunFor(seconds(60));
   EXPECT_EQ(NodeOf("a"), "n2");
   EXPECT_EQ(NodeOf("b"), "n2");
-  std::vector<std::string> events = cluster_.EventsAbout("a");
-  for (const std::string& text : cluster_.EventsAbout("b")) {
-    events.push_back(text);
-  }
-  EXPECT_THAT(events, Contains(HasSubstr("ResourceClaim unreserved for PodGroup")));
+  EXPECT_THAT(EventsOfBoth(), Contains(HasSubstr("ResourceClaim unreserved for PodGroup")));
+}
+
+// That the first of them would fit holds nothing back. (Both would fit on n2, which as upstream
+// nobody looks for: the first pod is placed without regard to the second.)
+TEST_F(AllocatedGroupTest, GivesItsDevicesBackWhereOnlyAPartOfItFits) {
+  AddNodesAndGroup();
+  Node full = *cluster_->Get<Node>("", "n1");
+  full.status.allocatable["pods"] = api::meta::Quantity::Of("1");
+  ASSERT_THAT(cluster_->UpdateStatus(full), IsOk());
+  AddMember("a");
+  AddMember("b");
+  cluster_.RunFor(seconds(60));
+  EXPECT_THAT(EventsOfBoth(), Contains(HasSubstr("ResourceClaim unreserved for PodGroup")));
+  EXPECT_THAT(cluster_->List<ResourceClaim>()->at(0).status.reserved_for, SizeIs(0));
 }
 
 }  // namespace

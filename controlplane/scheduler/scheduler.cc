@@ -126,11 +126,13 @@ struct Scheduler::Impl {
     std::optional<std::string> node_name;  // It counts as being there.
     std::string reason;                    // "Unschedulable" or "SchedulerError": it fits nowhere.
     std::string message;
+    std::optional<FitError> error;  // In the place of a message.
   };
   // Brings what is known of the pod up to date. False: there is nothing to be scheduled.
   bool Refresh(QueuedPod& queued);
   Task<Status> ScheduleOne(QueuedPod queued);
-  Task<Attempt> Try(QueuedPod queued, std::shared_ptr<std::set<std::string>> shared_by_group);
+  Attempt Try(const QueuedPod& queued, std::shared_ptr<std::set<std::string>> shared_by_group);
+  // Binds the pod, or sees whether freeing a claim helps, and tells why it was not scheduled.
   Task<Status> Conclude(Attempt attempt);
 
   // All pods of a group that wait are tried in a row; only then it is decided whether they go.
@@ -407,24 +409,22 @@ Task<Status> Scheduler::Impl::ScheduleOne(QueuedPod queued) {
   if (!Refresh(queued)) {
     co_return OkStatus();
   }
-  const std::shared_ptr<std::set<std::string>> not_shared;
-  const Attempt attempt = co_await Try(queued, not_shared);
+  const Attempt attempt = Try(queued, nullptr);
   co_return co_await Conclude(attempt);
 }
 
-Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
-    QueuedPod queued, std::shared_ptr<std::set<std::string>> shared_by_group) {
+Scheduler::Impl::Attempt Scheduler::Impl::Try(
+    const QueuedPod& queued, std::shared_ptr<std::set<std::string>> shared_by_group) {
   const PodRef pod = queued.pod;
   Attempt attempt{.queued = queued, .cycle = std::make_shared<ClaimCycle>()};
   attempt.cycle->shared_by_group = std::move(shared_by_group);
-  const std::size_t scheduled_of_group = ScheduledOfGroupOf(*pod);
   FitError error;
   PluginStatus failure;
   const std::optional<std::string> node_name = FindNode(pod, *attempt.cycle, error, failure);
   if (!failure.ok()) {
     attempt.reason = "SchedulerError";
     attempt.message = failure.message();
-    co_return attempt;
+    return attempt;
   }
   if (!node_name) {
     attempt.reason = "Unschedulable";
@@ -432,7 +432,7 @@ Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
       attempt.queued.rejected_by.insert("");  // Any node may help.
       attempt.reason = "SchedulerError";
       attempt.message = "no nodes available to schedule pods";
-      co_return attempt;
+      return attempt;
     }
     if (!error.prefilter.empty()) {
       attempt.queued.rejected_by.insert(kDynamicResources);
@@ -440,14 +440,8 @@ Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
     for (const auto& [name, status] : error.by_node) {
       attempt.queued.rejected_by.insert(status.plugin);
     }
-    const DynamicResources::PostFilterOptions postfilter{.group_is_scheduled =
-                                                             scheduled_of_group > 0};
-    const PluginStatus freed = co_await plugin.PostFilter(*attempt.cycle, postfilter);
-    error.postfilter = freed.code == PluginStatus::Code::kError
-                           ? freed.message()
-                           : freed.message() + ", " + PreemptionMessage(error);
-    attempt.message = error.ToString();
-    co_return attempt;
+    attempt.error = std::move(error);
+    return attempt;
   }
 
   // From here on the pod counts as being there, with all that its devices take.
@@ -460,15 +454,24 @@ Task<Scheduler::Impl::Attempt> Scheduler::Impl::Try(
   infos[*node_name].AddPod(std::make_shared<const Pod>(std::move(placed)));
   assumed.insert(pod->metadata.uid);
   attempt.node_name = node_name;
-  co_return attempt;
+  return attempt;
 }
 
 Task<Status> Scheduler::Impl::Conclude(Attempt attempt) {
-  if (!attempt.node_name) {
-    co_return co_await Fail(attempt.queued, attempt.reason, attempt.message);
+  if (attempt.node_name) {
+    tasks.Spawn(Bind(attempt.queued, attempt.cycle, *attempt.node_name));
+    co_return OkStatus();
   }
-  tasks.Spawn(Bind(attempt.queued, attempt.cycle, *attempt.node_name));
-  co_return OkStatus();
+  if (attempt.error) {
+    const DynamicResources::PostFilterOptions options_of_group{
+        .group_is_scheduled = ScheduledOfGroupOf(*attempt.queued.pod) > 0};
+    const PluginStatus freed = co_await plugin.PostFilter(*attempt.cycle, options_of_group);
+    attempt.error->postfilter = freed.code == PluginStatus::Code::kError
+                                    ? freed.message()
+                                    : freed.message() + ", " + PreemptionMessage(*attempt.error);
+    attempt.message = attempt.error->ToString();
+  }
+  co_return co_await Fail(attempt.queued, attempt.reason, attempt.message);
 }
 
 Task<Status> Scheduler::Impl::ScheduleGroup(QueuedPod first) {
@@ -498,7 +501,7 @@ Task<Status> Scheduler::Impl::ScheduleGroup(QueuedPod first) {
       attempts.push_back({.queued = member, .reason = "SchedulerError", .message = error});
       continue;
     }
-    attempts.push_back(co_await Try(member, shared));
+    attempts.push_back(Try(member, shared));
     const Attempt& attempt = attempts.back();
     const Result<std::size_t> size = GangSizeOf(*member.pod);
     if (attempt.reason == "SchedulerError") {
@@ -522,6 +525,8 @@ Task<Status> Scheduler::Impl::ScheduleGroup(QueuedPod first) {
                                         "from a gang to be scheduled"
                                       : error;
     }
+  }
+  for (const Attempt& attempt : attempts) {
     const Status concluded = co_await Conclude(attempt);
     (void)concluded;  // A condition that could not be written is written after the next attempt.
   }
