@@ -109,11 +109,16 @@ FieldErrors ValidatePodGroup(const scheduling::PodGroup& group) {
 }
 
 FieldErrors ValidatePodGroupUpdate(const scheduling::PodGroup& group,
-                                   const scheduling::PodGroup& old) {
+                                   const scheduling::PodGroup& old, Level level) {
   FieldErrors errors =
       ValidateObjectMetaUpdate(group.metadata, old.metadata, false, FieldPath("metadata"));
   const FieldPath spec("spec");
-  if (!SemanticEqual(group.spec.scheduling_policy, old.spec.scheduling_policy)) {
+  scheduling::PodGroupSchedulingPolicy before = old.spec.scheduling_policy;
+  if (level >= Level::k1_37 && before.gang && group.spec.scheduling_policy.gang) {
+    before.gang->min_count = group.spec.scheduling_policy.gang->min_count;
+    Append(errors, ValidatePolicy(before, spec.Child("schedulingPolicy")));
+  }
+  if (!SemanticEqual(group.spec.scheduling_policy, before)) {
     errors.push_back(InvalidJson(spec.Child("schedulingPolicy"), "null", kImmutable));
   }
   if (!SemanticEqual(group.spec.resource_claims, old.spec.resource_claims)) {

@@ -91,15 +91,29 @@ TEST(GroupRulesTest, EachClaimHasANameAndOneSource) {
 TEST(GroupRulesTest, PolicyAndClaimsStay) {
   const auto old = Group(
       R"({"schedulingPolicy":{"basic":{}},"resourceClaims":[{"name":"a","resourceClaimName":"c"}]})");
-  EXPECT_THAT(Texts(ValidatePodGroupUpdate(old, old)), IsEmpty());
+  EXPECT_THAT(Texts(ValidatePodGroupUpdate(old, old, Level::k1_36)), IsEmpty());
   auto changed = old;
   changed.spec.scheduling_policy.basic.reset();
   changed.spec.scheduling_policy.gang.emplace();
   changed.spec.scheduling_policy.gang->min_count = 2;
   changed.spec.resource_claims.clear();
-  EXPECT_THAT(Texts(ValidatePodGroupUpdate(changed, old)),
+  EXPECT_THAT(Texts(ValidatePodGroupUpdate(changed, old, Level::k1_36)),
               ElementsAre("spec.schedulingPolicy: Invalid value: null: field is immutable",
                           "spec.resourceClaims: Invalid value: null: field is immutable"));
+}
+
+TEST(GroupRulesTest, LaterAGangsSizeMayChange) {
+  const auto old = Group(R"({"schedulingPolicy":{"gang":{"minCount":2}}})");
+  const auto errors = [&](const std::string& policy, Level level) {
+    return Texts(
+        ValidatePodGroupUpdate(Group(R"({"schedulingPolicy":)" + policy + "}"), old, level));
+  };
+  EXPECT_THAT(errors(R"({"gang":{"minCount":3}})", Level::k1_37), IsEmpty());
+  EXPECT_THAT(errors(R"({"gang":{"minCount":-3}})", Level::k1_37),
+              ElementsAre("spec.schedulingPolicy.gang.minCount: Invalid value: -3: must be greater "
+                          "than or equal to 1"));
+  EXPECT_EQ(errors(R"({"basic":{}})", Level::k1_37).size(), 1u);
+  EXPECT_EQ(errors(R"({"gang":{"minCount":3}})", Level::k1_36).size(), 1u);
 }
 
 TEST(GroupRulesTest, StatusesAreOfItsClaims) {

@@ -269,8 +269,8 @@ class PodGroupStrategy final : public TypedStrategy<scheduling::PodGroup> {
     group.status = old.status;
     DropGatedFields(schema::DescriptorOf<T>(), &group, &old, *context.compatibility);
   }
-  FieldErrors ValidateChanged(const T& group, const T& old, const Context&) const override {
-    return ValidatePodGroupUpdate(group, old);
+  FieldErrors ValidateChanged(const T& group, const T& old, const Context& context) const override {
+    return ValidatePodGroupUpdate(group, old, context.compatibility->level());
   }
   void PrepareStatus(T& group, const T& old, const Context& context) const override {
     group.spec = old.spec;

@@ -66,7 +66,15 @@ DeviceCache::DeviceCache(api::client::Client& client, const api::Compatibility& 
       {.on_add = [this](const ClaimRef& claim) { OnClaim(nullptr, claim); },
        .on_update = [this](const ClaimRef& before, const ClaimRef& now) { OnClaim(before, now); },
        .on_delete = [this](const ClaimRef& claim) { OnClaim(claim, nullptr); }});
-  groups_.AddHandlers({.on_add = [this](const GroupRef&) { handlers_.on_group(); }});
+  groups_.AddHandlers({.on_add = [this](const GroupRef&) { handlers_.on_group(); },
+                       .on_update =
+                           [this](const GroupRef& before, const GroupRef& now) {
+                             // A gang may need fewer from now on; what becomes of its status wakes
+                             // nobody.
+                             if (!(before->spec.scheduling_policy == now->spec.scheduling_policy)) {
+                               handlers_.on_group();
+                             }
+                           }});
 }
 
 void DeviceCache::Start(std::function<void()> on_synced) {

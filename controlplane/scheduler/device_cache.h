@@ -33,7 +33,7 @@ class DeviceCache {
     // A claim was added (no `before`), changed, or deleted (no `now`), as far as the cache tells.
     std::function<void(const ClaimRef& before, const ClaimRef& now)> on_claim;
     std::function<void()> on_devices;  // A slice, class or taint rule was added or changed.
-    std::function<void()> on_group;    // A pod group was added.
+    std::function<void()> on_group;    // A pod group was added or changed.
   };
 
   DeviceCache(api::client::Client& client, const api::Compatibility& compatibility,

@@ -40,17 +40,16 @@ constexpr char kIncomplete[] =
     "Unschedulable: pod group is unschedulable, waiting for minCount pods from a gang to be "
     "scheduled";
 
-api::Compatibility WithGroups() {
-  api::Compatibility compatibility;
-  for (const char* gate : {"GenericWorkload", "GangScheduling", "DRAWorkloadResourceClaims"}) {
-    ASSAY_CHECK(compatibility.Set(gate, true).ok()) << "unknown gate " << gate;
-  }
-  return compatibility;
+api::Compatibility WithGroups(const std::string& level) {
+  const auto compatibility = api::Compatibility::Parse(
+      level, "GenericWorkload=true,GangScheduling=true,DRAWorkloadResourceClaims=true");
+  ASSAY_CHECK(compatibility.ok()) << compatibility.status().ToString();
+  return *compatibility;
 }
 
 class PodGroupsTest : public SchedulerTest {
  protected:
-  PodGroupsTest() : SchedulerTest(WithGroups()) {}
+  explicit PodGroupsTest(const std::string& level = "1.36") : SchedulerTest(WithGroups(level)) {}
 
   void SetUp() override {
     SchedulerTest::SetUp();
@@ -170,6 +169,26 @@ TEST_F(PodGroupsTest, PodsOfAGroupShareItsClaim) {
     EXPECT_THAT(cluster_.EventsAbout(name), Not(Contains(HasSubstr("PreBind"))))
         << "they do not come in each other's way";
   }
+}
+
+class LaterPodGroupsTest : public PodGroupsTest {
+ protected:
+  LaterPodGroupsTest() : PodGroupsTest("1.37") {}
+};
+
+TEST_F(LaterPodGroupsTest, AGangThatNeedsFewerGoes) {
+  AddNode("n1", 2);
+  ASSERT_THAT(cluster_->Create(Gang(3)), IsOk());
+  AddMember("a");
+  AddMember("b");
+  cluster_.RunFor(seconds(20));
+  ASSERT_EQ(NodeOf("a") + NodeOf("b"), "");
+  ASSERT_THAT(cluster_->Patch<PodGroup>({"default", "g"},
+                                        R"({"spec":{"schedulingPolicy":{"gang":{"minCount":2}}}})"),
+              IsOk());
+  cluster_.RunFor(seconds(2));
+  EXPECT_EQ(NodeOf("a"), "n1");
+  EXPECT_EQ(NodeOf("b"), "n1");
 }
 
 // As an attempt leaves a group's claim that got as far as writing its allocation, on n1.
