@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -151,11 +152,17 @@ class EndToEndTest : public ::testing::Test {
     Status status;
     cluster_->RunOnLoop([&] {
       agent_client_ = cluster_->NewClient(User::Node(kNode));
-      NodeAgentOptions options{.node_name = kNode,
-                               .kubelet_root = dir_ / "kubelet",
-                               .cdi_directories = {dir_ / "cdi"},
-                               .fakegpu_state = dir_ / "state",
-                               .pod_resources_socket = dir_ / "pod-resources.sock"};
+      NodeAgentOptions options{
+          .node_name = kNode,
+          .kubelet_root = dir_ / "kubelet",
+          .cdi_directories = {dir_ / "cdi"},
+          .fakegpu_state = dir_ / "state",
+          .pod_resources_socket = dir_ / "pod-resources.sock",
+          .on_registration = [this](const std::string&, const Status& registered) {
+            if (registered.ok()) {
+              registered_.set_value();
+            }
+          }};
       agent_ = std::make_unique<NodeAgent>(*agent_client_, std::move(options));
       status = agent_->Start();
     });
@@ -177,6 +184,12 @@ class EndToEndTest : public ::testing::Test {
   }
   std::filesystem::path DriverSocket() const {
     return dir_.path() / "kubelet/plugins" / kDriver / "dra.sock";
+  }
+  // A driver has registered with the agent and published its slices. A pod that the agent meets
+  // before waits for its resync.
+  void WaitForDriver() {
+    registered_.get_future().wait();
+    WaitForSlices();
   }
   void WaitForSlices() {
     ASSERT_THAT(cluster_->admin().WaitForList<ResourceSlice>(
@@ -248,6 +261,7 @@ class EndToEndTest : public ::testing::Test {
   std::filesystem::path kubeconfig_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<api::client::Client> agent_client_;  // Lives on the cluster's loop, as agent_.
+  std::promise<void> registered_;
   std::unique_ptr<NodeAgent> agent_;
   std::unique_ptr<Process> driver_;
 };
@@ -255,7 +269,7 @@ class EndToEndTest : public ::testing::Test {
 TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
   StartAgent();
   StartDriver();
-  WaitForSlices();
+  WaitForDriver();
   CreateClaim("two", 2);
   CreateClaim("three", 3);
   const Pod two = CreatePod("two");
@@ -303,7 +317,7 @@ TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
 TEST_F(EndToEndTest, ClaimsShareAGpuUntilItsMemoryIsUsedUp) {
   StartAgent();
   StartDriver({"--share-gpus"});
-  WaitForSlices();
+  WaitForDriver();
   std::map<std::string, std::set<std::string>> seen;
   std::set<std::string> shares;
   for (const char* name : {"a", "b", "c"}) {
@@ -327,7 +341,7 @@ TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
   cluster_->api_server().authorizer().GrantDriver(user.name, /*device_status=*/true);
   StartAgent();
   StartDriver({"--claim-status"});
-  WaitForSlices();
+  WaitForDriver();
   CreateClaim("two", 2);
   CreatePod("two");
   ASSERT_THAT(WaitForPhase("two", "Running"), IsOk());
@@ -346,7 +360,7 @@ TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
 TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {
   StartAgent();
   StartDriver();
-  WaitForSlices();
+  WaitForDriver();
   CreateClaim("all", kGpus);
   CreatePod("all");
   ASSERT_THAT(WaitForPhase("all", "Running"), IsOk());

@@ -237,6 +237,8 @@ class ConnectivityPoller {
     void* tag = nullptr;
     bool ok = false;
     while (queue_.Next(&tag, &ok)) {
+      // That gRPC has handed the entry over, ThreadSanitizer sees by this lock alone.
+      std::unique_lock<std::mutex>(mu_).unlock();
       Arm(static_cast<Entry*>(tag));
     }
   }
