@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <optional>
 #include <string>
 #include <thread>
@@ -18,6 +16,7 @@
 #include "base/file.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "base/testing/traced_process.h"
 #include "fakegpu/layout/region.h"
 
 namespace assay::fakegpu::layout {
@@ -172,30 +171,6 @@ TEST_F(TransactionTest, AWaitEndsWithTheNextEvent) {
   }
 }
 
-// A child that runs `change` and is stopped before it.
-pid_t StartTraced(const std::function<void()>& change) {
-  const pid_t child = fork();
-  if (child == 0) {
-    if (ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) {
-      _exit(77);
-    }
-    raise(SIGSTOP);
-    change();
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSTOPPED(status) ? child : -1;
-}
-
-// Runs one instruction of it (or one round of a string instruction); false once it has ended.
-bool Step(pid_t child) {
-  int status = 0;
-  ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
-  waitpid(child, &status, 0);
-  return WIFSTOPPED(status);
-}
-
 // Wherever a writer is killed, readers find its commit whole or the one before whole, and the next
 // writer goes on from there. What a killed writer leaves is what the file holds while it is
 // stopped, so one run, looked at again and again, stands for as many kills.
@@ -204,20 +179,23 @@ TEST_F(TransactionTest, SurvivesAWriterThatIsKilledAnywhere) {
   // A commit copies what the one before changed; this one changes nothing, so that all that the
   // child writes must be undone for another reason.
   CommitNothing(path());
-  const pid_t child = StartTraced([file = path()] {
+  auto writer = assay::testing::TracedProcess::Start([file = path()] {
     Transaction transaction;
-    (void)transaction.Begin(file.c_str());
+    if (transaction.Begin(file.c_str()) != OpenError::kNone) {
+      return false;
+    }
     SetAll(transaction, 2);
     transaction.Commit();
+    return true;
   });
-  if (child < 0) {
+  if (!writer.has_value()) {
     GTEST_SKIP() << "this system does not let a child be traced";
   }
   constexpr long kStride = 53;  // A prime, to fall on all kinds of instructions.
   const std::string copy = path() + ".copy";
   long steps = 0;
   bool committed = false;
-  for (bool running = true; running; running = Step(child), ++steps) {
+  for (bool running = true; running; running = writer->Step(), ++steps) {
     if (steps % kStride != 0) {
       continue;
     }
@@ -231,6 +209,7 @@ TEST_F(TransactionTest, SurvivesAWriterThatIsKilledAnywhere) {
     ASSERT_EQ(ReadAll(copy), seen)
         << "the next commit showed what was not committed, after " << steps;
   }
+  EXPECT_TRUE(writer->succeeded());
   EXPECT_GT(steps, 30 * kStride);
   EXPECT_TRUE(committed);
   EXPECT_EQ(ReadAll(), 2u);
