@@ -194,6 +194,9 @@ std::uint64_t FreeBytes(const layout::GpuState& gpu, const layout::GpuInstance* 
   if (instance == nullptr) {
     return layout::MemoryOf(gpu).free_bytes;
   }
+  if (instance->profile >= layout::kMaxMigProfiles) {
+    return 0;  // Of a damaged file.
+  }
   std::uint64_t free = gpu.mig_profiles[instance->profile].memory_mib * 1024 * 1024;
   for (const layout::Process& process : gpu.processes) {
     if (process.type != layout::Process::kFree && process.gpu_instance == instance->id) {

@@ -12,6 +12,18 @@
 #include <new>
 
 namespace assay::fakegpu::layout {
+namespace {
+
+// The commit being prepared is the last one or the next; else readers would look again for ever.
+// Writers may commit between the loads, which only narrows what is let through.
+bool CommitsAgree(const Header& header) {
+  const std::uint64_t before = header.committed.load(std::memory_order_acquire);
+  const std::uint64_t preparing = header.preparing.load(std::memory_order_acquire);
+  const std::uint64_t after = header.committed.load(std::memory_order_acquire);
+  return preparing >= before && (preparing <= after || preparing - after == 1);
+}
+
+}  // namespace
 
 const char* OpenErrorText(OpenError error) {
   switch (error) {
@@ -26,7 +38,7 @@ const char* OpenErrorText(OpenError error) {
     case OpenError::kForeign:
       return "this is no state file of this version of Assay";
     case OpenError::kCorrupt:
-      return "the file is damaged: its sizes do not agree";
+      return "the file is damaged: its sizes or commit numbers do not agree";
   }
   return "unknown error";
 }
@@ -92,7 +104,7 @@ OpenError Region::Map(int fd, bool writable) {
       header.gpu_size != sizeof(GpuState) || header.event_size != sizeof(Event)) {
     error = OpenError::kForeign;
   } else if (header.gpu_capacity > kMaxGpus || header.file_size != size ||
-             size != FileSize(header.gpu_capacity)) {
+             size != FileSize(header.gpu_capacity) || !CommitsAgree(header)) {
     error = OpenError::kCorrupt;
   }
   if (error != OpenError::kNone) {

@@ -62,7 +62,7 @@ enum class OpenError {
   kNoPermission,
   kSystem,   // errno says more.
   kForeign,  // No state file, or one of another version.
-  kCorrupt,  // Sizes that do not agree.
+  kCorrupt,  // Sizes or commit numbers that do not agree.
 };
 const char* OpenErrorText(OpenError error);
 // What open() failed with.

@@ -88,6 +88,7 @@ struct ProcessList {
   }
   void Remove(Process& process) {
     process = {};
+    slots = slots < kMaxProcesses ? slots : kMaxProcesses;
     while (slots > 0 && entries[slots - 1].type == Process::kFree) {
       --slots;
     }

@@ -4,8 +4,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <initializer_list>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -153,6 +157,7 @@ bool IsLeftOut(std::string_view name) {
 
 class BoundsTest : public ::testing::Test {
  protected:
+  static constexpr std::uint32_t kGpus = 8;
   void SetUp() override {
     Result<TempDir> dir = TempDir::Create("bounds-test");
     ASSERT_THAT(dir, assay::testing::IsOk());
@@ -231,25 +236,103 @@ TEST_F(BoundsTest, AForeignStateIsRefused) {
   }
 }
 
-// Whatever stands behind the header, a damaged file gives wrong numbers and no crash.
+// What a damage may leave in a number.
+constexpr std::uint64_t kOddNumbers[] = {0,          1,          2,          7,          63,
+                                         4097,       0x7fffffff, 0x80000000, 0xffffffff, 1ULL << 32,
+                                         1ULL << 63, ~0ULL - 1,  ~0ULL};
+
+template <typename T>
+void Put(std::string& bytes, std::size_t at, T value) {
+  ASSERT_LE(at + sizeof(value), bytes.size());
+  std::memcpy(bytes.data() + at, &value, sizeof(value));
+}
+
+// What fakegpuctl does with a node: none of it trusts the file either.
+void ControlEverything(const std::filesystem::path& state) {
+  const Result<control::Node> opened = control::Node::Open(state);
+  if (!opened.ok()) {
+    return;
+  }
+  (void)opened->Show();
+  (void)opened->StartProcess("0", {.pid = 9, .name = "p", .memory_bytes = 1}, 10);
+  (void)opened->StartProcess(
+      "1", {.pid = 9, .name = "p", .memory_bytes = 1, .gpu_instance = 0, .compute_instance = 0},
+      10);
+  for (const control::Fault& fault : std::initializer_list<control::Fault>{
+           control::XidFault{.xid = 63},
+           control::EccFault{control::EccFault::Type::kUncorrected, 1}, control::ThermalFault{},
+           control::PowerBrakeFault{}, control::NvLinkFault{.link = 3},
+           control::ReturnFault{.function = "nvmlDeviceGetName"}}) {
+    (void)opened->Inject("all", fault);
+  }
+  (void)opened->EndProcess("0", 9);
+  (void)opened->Heal("all");
+  (void)opened->Unplug("2");
+  (void)opened->Replug("2");
+  (void)opened->HoldClock();
+  (void)opened->StepClock(std::chrono::seconds(1));
+  (void)opened->RunClock();
+  (void)opened->UnloadDriver();
+  (void)opened->LoadDriver();
+}
+
+// Every way into a file that may be damaged.
+void UseDamaged(const std::filesystem::path& state, std::string_view bytes, unsigned int version) {
+  ASSERT_THAT(WriteFileAtomically(state, bytes), assay::testing::IsOk());
+  if (nvmlInit_v2() == NVML_SUCCESS) {
+    nvmlDevice_t device = nullptr;
+    (void)nvmlDeviceGetHandleByIndex_v2(0, &device);
+    CallEverything(device, version);
+    EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+  }
+  ControlEverything(state);
+}
+
+// Commit numbers that cannot be would have readers look again and again.
+TEST_F(BoundsTest, AWrongCommitNumberIsRefused) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string good, ReadFile(state()));
+  for (const std::size_t field :
+       {offsetof(layout::Header, committed), offsetof(layout::Header, preparing)}) {
+    for (const std::uint64_t number : kOddNumbers) {
+      SCOPED_TRACE(std::to_string(number) + " at " + std::to_string(field));
+      std::string bytes = good;
+      Put(bytes, field, number);
+      const auto& header = *reinterpret_cast<const layout::Header*>(bytes.data());
+      const std::uint64_t ahead = header.preparing.load() - header.committed.load();
+      ASSERT_THAT(WriteFileAtomically(state(), bytes), assay::testing::IsOk());
+      EXPECT_EQ(nvmlInit_v2(), ahead <= 1 ? NVML_SUCCESS : NVML_ERROR_LIB_RM_VERSION_MISMATCH);
+      (void)nvmlShutdown();
+      UseDamaged(state(), bytes, 1);
+    }
+  }
+}
+
+// Whatever stands behind the header's identity, a damaged file gives wrong numbers and no crash.
 TEST_F(BoundsTest, ADamagedStateCrashesNothing) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const std::string good, ReadFile(state()));
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  const std::size_t first = offsetof(layout::Header, event_futex);
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     std::string bytes = good;
-    for (int i = 0; i < 4000; ++i) {
-      const std::size_t at = layout::kHeaderSize + random.Below(200'000);
-      bytes[at] = static_cast<char>(random.Next());
+    const bool by_bytes = random.Below(2) == 0;
+    for (int i = 0; i < 12'000; ++i) {
+      if (by_bytes) {
+        Put(bytes, first + random.Below(bytes.size() - first),
+            static_cast<std::uint8_t>(random.Next()));
+      } else {
+        const std::size_t word = first / 4 + random.Below((bytes.size() - first) / 4 - 1);
+        Put(bytes, word * 4,
+            static_cast<std::uint32_t>(kOddNumbers[random.Below(std::size(kOddNumbers))]));
+      }
     }
-    ASSERT_THAT(WriteFileAtomically(state(), bytes), assay::testing::IsOk());
-    if (nvmlInit_v2() != NVML_SUCCESS) {
-      continue;  // The driver's flag may have been hit.
+    // So that the rest is looked at.
+    for (std::uint64_t copy = 0; copy < 2; ++copy) {
+      const std::size_t node = layout::kHeaderSize + copy * layout::CopySize(kGpus);
+      Put(bytes, node + offsetof(layout::NodeState, driver_loaded), std::uint32_t{1});
+      Put(bytes, node + offsetof(layout::NodeState, gpu_count), kGpus);
     }
-    nvmlDevice_t device = nullptr;
-    (void)nvmlDeviceGetHandleByIndex_v2(0, &device);
-    CallEverything(device, static_cast<unsigned int>(seed % 4));
-    EXPECT_EQ(nvmlShutdown(), NVML_SUCCESS);
+    UseDamaged(state(), bytes, static_cast<unsigned int>(seed % 4));
   }
 }
 
