@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/random.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
 #include "base/yaml/yaml.h"
@@ -391,6 +392,99 @@ TEST_F(SchemaTest, OfNodesAgreesWithTheLoader) {
   run["required"].push_back("count");
   run["required"].push_back("step");
   CheckObject("/gpus/1", run);
+}
+
+// One thing is wrong with it: a byte, a line, a value, or its end.
+std::string Mutilated(Random& random, std::string text) {
+  constexpr std::string_view kValues[] = {"",
+                                          "~",
+                                          "-1",
+                                          "0",
+                                          "1e400",
+                                          "4294967296",
+                                          "18446744073709551616",
+                                          "true",
+                                          "[]",
+                                          "{}",
+                                          "[[[[[[",
+                                          "{a: &a [*a]}",
+                                          "*none",
+                                          "!!binary x",
+                                          "\"",
+                                          "|",
+                                          "- ",
+                                          "0x1g",
+                                          "\xff\xfe",
+                                          "9999999999:99:99.9"};
+  std::vector<std::size_t> colons;
+  std::vector<std::size_t> lines = {0};
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '\n') {
+      lines.push_back(at + 1);
+    } else if (text.compare(at, 2, ": ") == 0) {
+      colons.push_back(at + 2);
+    }
+  }
+  const std::size_t line = lines[random.Below(lines.size())];
+  const std::size_t line_end = std::min(text.find('\n', line), text.size() - 1) + 1;
+  switch (random.Below(5)) {
+    case 0:
+      text[random.Below(text.size())] = static_cast<char>(random.Next());
+      break;
+    case 1:
+      text.erase(line, line_end - line);
+      break;
+    case 2:
+      text.insert(line, text.substr(line, line_end - line));
+      break;
+    case 3:
+      text.resize(random.Below(text.size()));
+      break;
+    default: {
+      const std::size_t value = colons[random.Below(colons.size())];
+      const std::size_t end = std::min(text.find_first_of(",}]\n", value), text.size());
+      text.replace(value, end - value, kValues[random.Below(std::size(kValues))]);
+    }
+  }
+  return text;
+}
+
+// What cannot be read is refused by a word of the file it is in, and nothing crashes; what can be
+// makes a node.
+TEST(ProfileTest, MutilatedFilesAreReadOrRefused) {
+  constexpr int kRounds = 40;
+  const auto refusal = StatusIs(StatusCode::kInvalidArgument, HasSubstr("mutilated.yaml"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
+  int refused = 0;
+  const auto check = [&](const std::filesystem::path& original, const auto& load) {
+    ASSAY_ASSERT_OK_AND_ASSIGN(std::string text, ReadFile(original));
+    const std::string boards = std::filesystem::absolute("fixtures/profiles/nvidia").string();
+    for (std::size_t at = 0; (at = text.find("../profiles/nvidia", at)) != text.npos;) {
+      text.replace(at, std::string_view("../profiles/nvidia").size(), boards);
+    }
+    for (std::uint64_t seed = 1; seed <= kRounds; ++seed) {
+      SCOPED_TRACE(original.string() + ", seed " + std::to_string(seed));
+      Random random(seed);
+      std::string mutilated = text;
+      for (std::uint64_t i = 0, count = 1 + random.Below(3); i < count && !mutilated.empty(); ++i) {
+        mutilated = Mutilated(random, std::move(mutilated));
+      }
+      ASSERT_THAT(WriteFileAtomically(dir / "mutilated.yaml", mutilated), IsOk());
+      const Status status = load(dir / "mutilated.yaml");
+      refused += status.ok() ? 0 : 1;
+      EXPECT_THAT(status, ::testing::AnyOf(IsOk(), refusal));
+    }
+  };
+  for (const auto& path : YamlFiles("fixtures/profiles/nvidia")) {
+    check(path, [](const auto& file) { return LoadBoard(file).status(); });
+  }
+  for (const auto& path : YamlFiles("fixtures/nodes")) {
+    check(path, [](const auto& file) -> Status {
+      ASSAY_ASSIGN_OR_RETURN(const model::NodeSpec spec, LoadNode(file));
+      return model::BuildNode(spec).status().WithContext(file.string());
+    });
+  }
+  EXPECT_GT(refused, 100);
 }
 
 TEST(ProfileTest, TwoGpusAtOnePlaceAreRefused) {
