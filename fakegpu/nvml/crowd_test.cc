@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iterator>
 #include <new>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -268,7 +269,15 @@ bool LockIsFree(const std::filesystem::path& state) {
 
 TEST_F(CrowdTest, NothingIsLostAndNothingStays) {
   SCOPED_TRACE("seed " + std::to_string(kSeed));
+  const auto files = [this] {
+    std::set<std::filesystem::path> found;
+    for (const auto& entry : std::filesystem::directory_iterator(dir())) {
+      found.insert(entry.path());
+    }
+    return found;
+  };
   const auto size = std::filesystem::file_size(state_path());
+  const std::set<std::filesystem::path> before = files();
   // The members open the node themselves.
   ASSERT_EQ(nvml().nvmlShutdown(), NVML_SUCCESS);
   const int died = RunCrowd();
@@ -283,8 +292,7 @@ TEST_F(CrowdTest, NothingIsLostAndNothingStays) {
   EXPECT_LE(Corrected(kOfTheDoomed), tally().begun);
 
   EXPECT_EQ(std::filesystem::file_size(state_path()), size);
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(dir()), {}), 1)
-      << "beside the state lies what the dead have left";
+  EXPECT_EQ(files(), before) << "beside the state lies what the dead have left";
 
   ClearAway();
   ASSAY_ASSERT_OK_AND_ASSIGN(const control::NodeInfo info, node().Show());
