@@ -60,7 +60,7 @@ endfunction()
 # assay_library(NAME SOURCES a.cc... [PUBLIC lib...] [PRIVATE lib...] [HOT] [NO_UNITY])
 # NAME is the folder's path with underscores: fakegpu_model is assay::fakegpu_model.
 # HOT: somebody waits for its speed, so the preset release compiles it with -O2. The other libraries
-# mostly wait themselves; with -O1 tools/certify has them a fifth sooner.
+# mostly wait themselves: with -O1 tools/certify has them sooner.
 # NO_UNITY: its sources use names for themselves that others use too, on purpose.
 function(assay_library name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "HOT;NO_UNITY" "" "SOURCES;PUBLIC;PRIVATE")

@@ -54,6 +54,10 @@ class AsyncClient {
     return Await<Result<Object>>(
         [&](auto done) { client_->Patch(kind, key, body, options, std::move(done)); });
   }
+  // A strategic merge of `status`, JSON, into the status of that very object: kAborted if another
+  // of its name is there by now.
+  Await<Result<Object>> PatchStatus(const Kind& kind, const meta::ObjectMeta& object,
+                                    const std::string& status);
   Await<Status> Delete(const Kind& kind, const ObjectKey& key, const DeleteOptions& options) {
     return Await<Status>([&](auto done) { client_->Delete(kind, key, options, std::move(done)); });
   }

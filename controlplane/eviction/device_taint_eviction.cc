@@ -368,13 +368,9 @@ Task<Status> DeviceTaintEviction::Impl::MarkAndDelete(ObjectKey key, std::string
                other.reason == condition.reason && other.message == condition.message;
       });
   if (!known) {
-    const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(uid) +
-                             R"(},"status":{"conditions":[)" + api::json::EncodeAs(condition) +
-                             "]}}";
-    api::client::PatchOptions options;
-    options.type = api::client::PatchType::kStrategicMerge;
-    options.subresource = "status";
-    const Result<Object> patched = co_await cluster.Patch(KindOf<Pod>(), key, body, options);
+    const std::string status = R"({"conditions":[)" + api::json::EncodeAs(condition) + "]}";
+    const Result<Object> patched =
+        co_await cluster.PatchStatus(KindOf<Pod>(), pod.metadata, status);
     ASSAY_CO_RETURN_IF_ERROR(patched.status());
   }
   api::client::DeleteOptions options;

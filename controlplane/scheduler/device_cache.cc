@@ -19,6 +19,8 @@ using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
 
+constexpr char kByPool[] = "pool";
+
 std::uint64_t VersionOf(const ResourceClaim& claim) {
   return std::strtoull(claim.metadata.resource_version.c_str(), nullptr, 10);
 }
@@ -41,6 +43,9 @@ DeviceCache::DeviceCache(api::client::Client& client, const api::Compatibility& 
     SetSlice(*slice);
     handlers_.on_devices();
   };
+  slices_.AddIndex(kByPool, [](const ResourceSlice& slice) {
+    return std::vector<std::string>{slice.spec.pool.name};
+  });
   slices_.AddHandlers(
       {.on_add = on_slice,
        .on_update = [on_slice](const SliceRef&, const SliceRef& now) { on_slice(now); },
@@ -118,10 +123,7 @@ bool DeviceCache::HasClass(const std::string& name) const {
 
 const api::resource::Device* DeviceCache::FindDevice(const std::string& pool,
                                                      const std::string& device) const {
-  for (const auto& slice : slices_.List()) {
-    if (slice->spec.pool.name != pool) {
-      continue;
-    }
+  for (const auto& slice : slices_.ByIndex(kByPool, pool)) {
     for (const api::resource::Device& candidate : slice->spec.devices) {
       if (candidate.name == device) {
         return &candidate;

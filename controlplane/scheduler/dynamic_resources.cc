@@ -624,15 +624,9 @@ Task<Status> DynamicResources::PatchExtendedStatus(PodRef pod, ExtendedRequests 
   api::core::PodExtendedResourceClaimStatus status;
   status.request_mappings = requests.mappings;
   status.resource_claim_name = claim->metadata.name;
-  const ObjectKey key = KeyOf(pod->metadata);
-  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(pod->metadata.uid) +
-                           R"(},"status":{"extendedResourceClaimStatus":)" +
-                           api::json::EncodeAs(status) + "}}";
-  api::client::PatchOptions options;
-  options.type = api::client::PatchType::kStrategicMerge;
-  options.subresource = "status";
-  const Result<Object> patched = co_await cluster_.Patch(KindOf<Pod>(), key, body, options);
-  co_return patched.status().WithContext("update pod " + key.ToString() +
+  const std::string body = R"({"extendedResourceClaimStatus":)" + api::json::EncodeAs(status) + "}";
+  const Result<Object> patched = co_await cluster_.PatchStatus(KindOf<Pod>(), pod->metadata, body);
+  co_return patched.status().WithContext("update pod " + KeyOf(pod->metadata).ToString() +
                                          " ExtendedResourceClaimStatus");
 }
 
@@ -718,15 +712,10 @@ Task<Status> DynamicResources::PatchTaken(PodRef pod, TakenByClaims taken) {
                     api::schema::DescriptorOf<api::core::NodeAllocatableResourceClaimStatus>(),
                     &status, {}, {.level = api::Level::k1_36});
   }
-  const ObjectKey key = KeyOf(pod->metadata);
-  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(pod->metadata.uid) +
-                           R"(},"status":{"nodeAllocatableResourceClaimStatuses":)" +
-                           (statuses.empty() ? "null" : statuses + "]") + "}}";
-  api::client::PatchOptions options;
-  options.type = api::client::PatchType::kStrategicMerge;
-  options.subresource = "status";
-  const Result<Object> patched = co_await cluster_.Patch(KindOf<Pod>(), key, body, options);
-  co_return patched.status().WithContext("updating pod " + key.ToString() +
+  const std::string body = R"({"nodeAllocatableResourceClaimStatuses":)" +
+                           (statuses.empty() ? "null" : statuses + "]") + "}";
+  const Result<Object> patched = co_await cluster_.PatchStatus(KindOf<Pod>(), pod->metadata, body);
+  co_return patched.status().WithContext("updating pod " + KeyOf(pod->metadata).ToString() +
                                          " NodeAllocatableResourceClaimStatuses");
 }
 
@@ -761,15 +750,10 @@ Task<Status> DynamicResources::Unreserve(ClaimCycle& cycle) {
 }
 
 Task<Status> DynamicResources::PatchReservationAway(ClaimRef claim, std::string uid) {
-  const ObjectKey key = KeyOf(claim->metadata);
-  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(claim->metadata.uid) +
-                           R"(},"status":{"reservedFor":[{"$patch":"delete","uid":)" +
-                           api::json::Quote(uid) + "}]}}";
-  api::client::PatchOptions options;
-  options.type = api::client::PatchType::kStrategicMerge;
-  options.subresource = "status";
+  const std::string status =
+      R"({"reservedFor":[{"$patch":"delete","uid":)" + api::json::Quote(uid) + "}]}";
   const Result<Object> patched =
-      co_await cluster_.Patch(KindOf<ResourceClaim>(), key, body, options);
+      co_await cluster_.PatchStatus(KindOf<ResourceClaim>(), claim->metadata, status);
   co_return patched.status();
 }
 

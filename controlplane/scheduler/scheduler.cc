@@ -563,14 +563,9 @@ Task<Status> Scheduler::Impl::SetGroupCondition(Pod member, std::string reason,
       co_return OkStatus();
     }
   }
-  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote((*group)->metadata.uid) +
-                           R"(},"status":{"conditions":[)" + api::json::EncodeAs(condition) + "]}}";
-  const ObjectKey key = KeyOf((*group)->metadata);
-  api::client::PatchOptions patch;
-  patch.type = api::client::PatchType::kStrategicMerge;
-  patch.subresource = "status";
+  const std::string status = R"({"conditions":[)" + api::json::EncodeAs(condition) + "]}";
   const Result<Object> patched =
-      co_await cluster.Patch(KindOf<api::scheduling::PodGroup>(), key, body, patch);
+      co_await cluster.PatchStatus(KindOf<api::scheduling::PodGroup>(), (*group)->metadata, status);
   co_return patched.status();
 }
 
@@ -733,13 +728,8 @@ Task<Status> Scheduler::Impl::Fail(QueuedPod queued, std::string reason, std::st
       }
     }
   }
-  const std::string body = R"({"metadata":{"uid":)" + api::json::Quote(pod->metadata.uid) +
-                           R"(},"status":{"conditions":[)" + api::json::EncodeAs(condition) + "]}}";
-  const ObjectKey key = KeyOf(pod->metadata);
-  api::client::PatchOptions patch;
-  patch.type = api::client::PatchType::kStrategicMerge;
-  patch.subresource = "status";
-  const Result<Object> patched = co_await cluster.Patch(KindOf<Pod>(), key, body, patch);
+  const std::string status = R"({"conditions":[)" + api::json::EncodeAs(condition) + "]}";
+  const Result<Object> patched = co_await cluster.PatchStatus(KindOf<Pod>(), pod->metadata, status);
   co_return patched.status();
 }
 
