@@ -1,8 +1,5 @@
 #include "conformance/lab/lab.h"
 
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -15,6 +12,7 @@
 #include "conformance/testee/environment.h"
 #include "controlplane/node/node_agent.h"
 #include "fakegpu/control/control.h"
+#include "fakegpu/host/driver_root.h"
 
 namespace assay::conformance {
 namespace {
@@ -23,28 +21,6 @@ using api::resource::ResourceSlice;
 using controlplane::apiserver::User;
 
 constexpr std::string_view kServiceAccount = "dra-driver";
-
-// Every pool has all slices of its newest generation.
-bool PoolsAreComplete(const std::vector<ResourceSlice>& slices) {
-  struct Pool {
-    std::int64_t generation = -1;
-    std::int64_t expected = 0;
-    std::int64_t found = 0;
-  };
-  std::map<std::string, Pool> pools;
-  for (const ResourceSlice& slice : slices) {
-    Pool& pool = pools[slice.spec.pool.name];
-    if (slice.spec.pool.generation > pool.generation) {
-      pool = {.generation = slice.spec.pool.generation,
-              .expected = slice.spec.pool.resource_slice_count,
-              .found = 0};
-    }
-    pool.found += slice.spec.pool.generation == pool.generation ? 1 : 0;
-  }
-  return !pools.empty() && std::ranges::all_of(pools, [](const auto& each) {
-    return each.second.found == each.second.expected;
-  });
-}
 
 // The library lies beside the programs, built or installed.
 std::string NvmlLibrary(const std::filesystem::path& bin_directory) {
@@ -65,6 +41,27 @@ Status MakeDirectories(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+bool PoolsAreComplete(const std::vector<ResourceSlice>& slices) {
+  struct Pool {
+    std::int64_t generation = -1;
+    std::int64_t expected = 0;
+    std::int64_t found = 0;
+  };
+  std::map<std::string, Pool> pools;
+  for (const ResourceSlice& slice : slices) {
+    Pool& pool = pools[slice.spec.pool.name];
+    if (slice.spec.pool.generation > pool.generation) {
+      pool = {.generation = slice.spec.pool.generation,
+              .expected = slice.spec.pool.resource_slice_count,
+              .found = 0};
+    }
+    pool.found += slice.spec.pool.generation == pool.generation ? 1 : 0;
+  }
+  return !pools.empty() && std::ranges::all_of(pools, [](const auto& each) {
+    return each.second.found == each.second.expected;
+  });
+}
 
 FileSnapshot SnapshotFiles(const std::filesystem::path& directory) {
   FileSnapshot files;
@@ -167,10 +164,10 @@ Status Lab::SetUpFakeGpus() {
   ASSAY_ASSIGN_OR_RETURN(const std::string text, Expand(options_.profile.fakegpu, variables));
   const std::filesystem::path node_file = options_.profile.file.parent_path() / text;
   const std::filesystem::path state = variables.at("FAKEGPU_STATE");
-  ASSAY_ASSIGN_OR_RETURN(const fakegpu::control::Node node,
-                         fakegpu::control::Node::Create(state, node_file));
-  ASSAY_ASSIGN_OR_RETURN(const fakegpu::control::NodeInfo info, node.Show());
-  MakeDeviceNodes(info);
+  ASSAY_RETURN_IF_ERROR(fakegpu::control::Node::Create(state, node_file).status());
+  ASSAY_ASSIGN_OR_RETURN(const fakegpu::host::DriverRoot devices,
+                         fakegpu::host::WriteDevices(state, root_.path()));
+  has_device_nodes_ = devices.devices_refused == 0;
   ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
   return OkStatus();
 }
@@ -193,19 +190,6 @@ Status Lab::SetUpAgent() {
   return started.WithContext("the node agent");
 }
 
-void Lab::MakeDeviceNodes(const fakegpu::control::NodeInfo& node) {
-  // NVIDIA's character devices, Documentation/admin-guide/devices.txt.
-  constexpr unsigned kMajor = 195;
-  constexpr unsigned kControlMinor = 255;
-  const auto make = [&](const std::string& name, unsigned minor) {
-    return mknod((directories_.dev / name).c_str(), S_IFCHR | 0666, makedev(kMajor, minor)) == 0;
-  };
-  has_device_nodes_ = make("nvidiactl", kControlMinor);
-  for (const fakegpu::control::GpuInfo& gpu : node.gpus) {
-    has_device_nodes_ = has_device_nodes_ && make("nvidia" + std::to_string(gpu.minor), gpu.minor);
-  }
-}
-
 Variables Lab::VariablesFor(const std::string& instance) const {
   return {{"KUBECONFIG", driver_kubeconfig_.string()},
           {"NODE_NAME", std::string(kNodeName)},
@@ -217,6 +201,7 @@ Variables Lab::VariablesFor(const std::string& instance) const {
           {"DRIVER_NAME", options_.profile.driver},
           {"INSTANCE", instance},
           {"DEV_DIR", directories_.dev.string()},
+          {"PROC_DIR", (root_.path() / "proc").string()},
           {"FAKEGPU_STATE", (root_.path() / "fakegpu" / "state").string()},
           {"NVML_LIBRARY", NvmlLibrary(options_.bin_directory)},
           {"PROFILE_DIR", options_.profile.file.parent_path().string()},

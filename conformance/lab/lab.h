@@ -61,6 +61,9 @@ struct Directories {
 using FileSnapshot = std::map<std::string, std::string>;
 FileSnapshot SnapshotFiles(const std::filesystem::path& directory);
 
+// Whether every pool has all slices of its newest generation, and there is one.
+bool PoolsAreComplete(const std::vector<api::resource::ResourceSlice>& slices);
+
 struct LabOptions {
   Profile profile;
   Spawner* spawner = nullptr;  // Outlives the lab.
@@ -129,7 +132,6 @@ class Lab {
   Status SetUpCluster();
   Status SetUpFakeGpus();
   Status SetUpAgent();
-  void MakeDeviceNodes(const fakegpu::control::NodeInfo& node);
 
   LabOptions options_;
   TempDir root_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <map>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -51,6 +52,40 @@ std::string KeyOf(const api::resource::Device& device, const std::string& attrib
   return found == device.attributes.end() || !found->second.string ? device.name
                                                                    : *found->second.string;
 }
+
+// What devices of the same pool may still consume (KEP-4815): partitions exclude each other.
+class CountersLeft {
+ public:
+  explicit CountersLeft(const std::vector<ResourceSlice>& slices) {
+    for (const ResourceSlice& slice : slices) {
+      for (const api::resource::CounterSet& set : slice.spec.shared_counters) {
+        for (const auto& [name, counter] : set.counters) {
+          left_[{slice.spec.pool.name, set.name, name}] = counter.value;
+        }
+      }
+    }
+  }
+
+  // Whether there is enough for the device; then it is taken.
+  bool Take(const std::string& pool, const api::resource::Device& device) {
+    std::map<Key, api::meta::Quantity> after = left_;
+    for (const auto& consumed : device.consumes_counters) {
+      for (const auto& [name, counter] : consumed.counters) {
+        api::meta::Quantity& value = after[{pool, consumed.counter_set, name}];
+        if (value < counter.value) {
+          return false;
+        }
+        value.Sub(counter.value);
+      }
+    }
+    left_ = std::move(after);
+    return true;
+  }
+
+ private:
+  using Key = std::tuple<std::string, std::string, std::string>;  // Pool, counter set, counter.
+  std::map<Key, api::meta::Quantity> left_;
+};
 
 }  // namespace
 
@@ -156,21 +191,39 @@ void Case::RequireHook(Hook hook) {
 
 std::vector<ResourceSlice> Case::Slices() { return Harness(lab().Slices()); }
 
-std::vector<DeviceRef> Case::SomeDevices(std::size_t count) {
+DeviceRef Case::RefTo(const std::string& pool, const api::resource::Device& device) {
+  return {.pool = pool,
+          .name = device.name,
+          .driver = {},
+          .key = KeyOf(device, lab().profile().device_key)};
+}
+
+std::vector<DeviceRef> Case::AllDevices() {
   std::vector<DeviceRef> devices;
   for (const ResourceSlice& slice : Slices()) {
     for (const api::resource::Device& device : slice.spec.devices) {
-      if (devices.size() < count) {
-        devices.push_back({.pool = slice.spec.pool.name,
-                           .name = device.name,
-                           .driver = {},
-                           .key = KeyOf(device, lab().profile().device_key)});
+      devices.push_back(RefTo(slice.spec.pool.name, device));
+    }
+  }
+  return devices;
+}
+
+std::vector<DeviceRef> Case::SomeDevices(std::size_t count) {
+  const std::vector<ResourceSlice> slices = Slices();
+  CountersLeft left(slices);
+  std::vector<DeviceRef> devices;
+  for (const ResourceSlice& slice : slices) {
+    for (const api::resource::Device& device : slice.spec.devices) {
+      if (devices.size() < count && left.Take(slice.spec.pool.name, device)) {
+        devices.push_back(RefTo(slice.spec.pool.name, device));
       }
     }
   }
   if (devices.size() < count) {
     EndCase(Outcome::kNotDecidable, "the driver publishes " + std::to_string(devices.size()) +
-                                        " devices, and the case needs " + std::to_string(count));
+                                        " devices that can be allocated at the same time, and the "
+                                        "case needs " +
+                                        std::to_string(count));
   }
   return devices;
 }

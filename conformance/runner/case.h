@@ -101,7 +101,10 @@ class Case : public ::testing::Test {
   // Not decidable without it.
   void RequireHook(Hook hook);
 
-  // Published devices; the case is not decidable with fewer than `count`.
+  // Every published device.
+  std::vector<DeviceRef> AllDevices();
+  // Published devices that can be allocated at the same time; the case is not decidable with fewer
+  // than `count`.
   std::vector<DeviceRef> SomeDevices(std::size_t count);
   DeviceRef AnyDevice() { return SomeDevices(1).front(); }
   std::vector<ResourceSlice> Slices();
@@ -151,6 +154,7 @@ class Case : public ::testing::Test {
   std::string OutputOfCase();
 
  private:
+  DeviceRef RefTo(const std::string& pool, const api::resource::Device& device);
   std::string NextClaimName();
   void CleanUp();
 

@@ -92,7 +92,32 @@ bool BelongsInRoot(const Entry& entry) {
           !entry.path.starts_with("/proc/driver/nvidia/capabilities/gpu"));
 }
 
+// The kernel's entries that belong in a root.
+std::vector<Entry> KernelEntries(const NodeFacts& node, const Majors& majors) {
+  std::vector<Entry> kernel = NodeEntries(node, majors);
+  for (std::uint32_t slot = 0; slot < node.gpus.size(); ++slot) {
+    if (node.gpus[slot].plugged) {
+      const std::vector<Entry> gpu = GpuEntries(node, slot, majors);
+      kernel.insert(kernel.end(), gpu.begin(), gpu.end());
+    }
+  }
+  std::erase_if(kernel, [](const Entry& entry) { return !BelongsInRoot(entry); });
+  return kernel;
+}
+
 }  // namespace
+
+Result<DriverRoot> WriteDevices(const fs::path& state, const fs::path& directory) {
+  ASSAY_ASSIGN_OR_RETURN(const NodeFacts node, ReadNodeFacts(state));
+  ASSAY_ASSIGN_OR_RETURN(const std::string devices, ReadFile("/proc/devices"));
+  const Majors majors = ChooseMajors(devices);
+  std::vector<Entry> entries = KernelEntries(node, majors);
+  entries.push_back({.type = Entry::Type::kFile,
+                     .path = "/proc/devices",
+                     .contents = ProcDevices(devices, majors)});
+  ASSAY_ASSIGN_OR_RETURN(const Written written, WriteEntries(directory, entries));
+  return DriverRoot{.devices_refused = written.devices_refused};
+}
 
 Result<DriverRoot> WriteDriverRoot(const fs::path& state, const fs::path& directory,
                                    const DriverRootOptions& options) {
@@ -109,18 +134,8 @@ Result<DriverRoot> WriteDriverRoot(const fs::path& state, const fs::path& direct
   }
   ASSAY_ASSIGN_OR_RETURN(const std::string devices, ReadFile("/proc/devices"));
   const Majors majors = ChooseMajors(devices);
-  std::vector<Entry> kernel = NodeEntries(node, majors);
-  for (std::uint32_t slot = 0; slot < node.gpus.size(); ++slot) {
-    if (node.gpus[slot].plugged) {
-      const std::vector<Entry> gpu = GpuEntries(node, slot, majors);
-      kernel.insert(kernel.end(), gpu.begin(), gpu.end());
-    }
-  }
-  for (Entry& entry : kernel) {
-    if (BelongsInRoot(entry)) {
-      entries.push_back(std::move(entry));
-    }
-  }
+  const std::vector<Entry> kernel = KernelEntries(node, majors);
+  entries.insert(entries.end(), kernel.begin(), kernel.end());
   ASSAY_ASSIGN_OR_RETURN(const Written written, WriteEntries(directory, entries));
   return DriverRoot{.devices_refused = written.devices_refused};
 }

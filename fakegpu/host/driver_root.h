@@ -27,6 +27,11 @@ Result<DriverRoot> WriteDriverRoot(const std::filesystem::path& state,
                                    const std::filesystem::path& directory,
                                    const DriverRootOptions& options);
 
+// Writes what a driver needs of that node that is told where /dev and /proc are: dev/nvidia<N> and
+// the other devices, MIG capabilities' too; proc/devices and proc/driver, which tell their numbers.
+Result<DriverRoot> WriteDevices(const std::filesystem::path& state,
+                                const std::filesystem::path& directory);
+
 // Where the library lies that was built, or installed, with the program that runs; kNotFound names
 // the places looked at.
 Result<std::filesystem::path> LibraryBesideProgram();
