@@ -85,11 +85,13 @@ struct Driver::Impl {
         specs({.driver_name = options.driver_name,
                .cdi_root = options.cdi_root,
                .dev_root = options.dev_root,
+               .proc_root = options.proc_root,
                .nvml_library = nvml_path}),
         preparer(
             {.driver_name = options.driver_name,
              .pool_name = options.node_name,
-             .boot_id = BootId(options.boot_id_file)},
+             .boot_id = BootId(options.boot_id_file),
+             .partitioner = backend->partitioner()},
             checkpoint, specs, monitor,
             [this](const std::string& namespace_name, const std::string& name) {
               return client->Get<api::resource::ResourceClaim>(namespace_name, name);
@@ -132,7 +134,9 @@ struct Driver::Impl {
         return;
       }
       if (const std::optional<discovery::Picture> picture = monitor.Last()) {
-        publisher->SetDevices(discovery::ToDevices(picture->inventory, device_options));
+        publisher->SetContent(
+            {.counter_sets = discovery::ToCounterSets(picture->inventory),
+             .devices = discovery::ToDevices(picture->inventory, device_options)});
       }
     });
   }

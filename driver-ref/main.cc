@@ -32,7 +32,8 @@ sigset_t BlockSignals() {
 }
 
 Status Run(const Options& options, const sigset_t& signals) {
-  ASSAY_ASSIGN_OR_RETURN(auto nvml, nvml::NvmlBackend::Load(options.nvml_library));
+  ASSAY_ASSIGN_OR_RETURN(auto nvml,
+                         nvml::NvmlBackend::Load(options.nvml_library, {.divide = options.mig}));
   const std::string nvml_path = nvml->library_path();
   ASSAY_ASSIGN_OR_RETURN(const auto driver, Driver::Start(options, std::move(nvml), nvml_path));
   const timespec interval{.tv_sec = 1, .tv_nsec = 0};

@@ -107,6 +107,9 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
       ->capture_default_str();
   app.add_option("--dev-root", options.dev_root, "Where the host's device nodes lie")
       ->capture_default_str();
+  app.add_option("--proc-root", options.proc_root,
+                 "Where numbers of MIG capabilities are looked up")
+      ->capture_default_str();
   app.add_option("--sysfs-root", options.sysfs_root, "Where PCIe roots are looked up")
       ->capture_default_str();
   app.add_option("--boot-id-file", options.boot_id_file, "What identifies this boot")
@@ -114,8 +117,12 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
   app.add_option("--taint-effect", options.taint_effect, "Of GPUs that need attention")
       ->check(CLI::IsMember({"None", "NoSchedule", "NoExecute"}))
       ->capture_default_str();
-  app.add_flag("--share-gpus", options.share_gpus,
-               "Let claims share GPUs by their memory, in steps of 1Gi");
+  auto* const share = app.add_flag("--share-gpus", options.share_gpus,
+                                   "Let claims share GPUs by their memory, in steps of 1Gi");
+  app.add_flag("--mig", options.mig,
+               "Offer every MIG partition of GPUs beside the whole, made when a claim wants it "
+               "(KEP-4815); ends MIG instances that it has not made")
+      ->excludes(share);
   app.add_flag("--claim-status", options.claim_status,
                "Tell in claims' status which devices are ready (needs associated-node:patch of "
                "resourceclaims/driver)");

@@ -24,11 +24,13 @@ struct Options {
   std::filesystem::path state_dir;     // Empty: the plugin directory.
   std::filesystem::path cdi_root = "/var/run/cdi";
   std::filesystem::path dev_root = "/dev";
+  std::filesystem::path proc_root = "/proc";
   std::filesystem::path sysfs_root = "/sys";
   std::filesystem::path boot_id_file = "/proc/sys/kernel/random/boot_id";
   std::string taint_effect = "NoSchedule";
   bool claim_status = false;
   bool share_gpus = false;
+  bool mig = false;
 };
 
 // The options with every default filled in; nothing if what was asked for (--help, --version) has

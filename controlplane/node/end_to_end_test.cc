@@ -39,6 +39,7 @@
 #include "controlplane/node/cdi/registry.h"
 #include "controlplane/node/node_agent.h"
 #include "fakegpu/control/control.h"
+#include "fakegpu/host/driver_root.h"
 
 extern char** environ;
 
@@ -48,17 +49,20 @@ namespace {
 using namespace std::chrono_literals;
 using ::assay::testing::IsOk;
 using ::assay::testing::StatusIs;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::StartsWith;
 
 using api::core::Pod;
+using api::resource::Device;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
 using apiserver::User;
 
 constexpr char kNode[] = "node-1";
 constexpr char kDriver[] = "gpu.assay.dev";
-constexpr int kGpus = 8;
+constexpr std::size_t kGpus = 8;
 
 // A child process that ends with this.
 class Process {
@@ -105,13 +109,15 @@ class Process {
   pid_t pid_ = -1;
 };
 
+struct Kills;
+
 class EndToEndTest : public ::testing::Test {
  protected:
   EndToEndTest() : dir_(*TempDir::Create()) {
     for (const char* name : {"cluster", "dev", "cdi"}) {
       std::filesystem::create_directory(dir_ / name);
     }
-    for (int i = 0; i < kGpus; ++i) {
+    for (std::size_t i = 0; i < kGpus; ++i) {
       std::ofstream(dir_ / "dev" / ("nvidia" + std::to_string(i)));
     }
   }
@@ -131,8 +137,7 @@ class EndToEndTest : public ::testing::Test {
   }
 
   void SetUp() override {
-    ASSAY_ASSERT_OK_AND_ASSIGN(
-        gpus_, fakegpu::control::Node::Create(dir_ / "state", "fixtures/nodes/dgx-h100.yaml"));
+    ASSAY_ASSERT_OK_AND_ASSIGN(gpus_, fakegpu::control::Node::Create(dir_ / "state", node_file_));
     ASSAY_ASSERT_OK_AND_ASSIGN(
         cluster_, Cluster::Start({.directory = dir_ / "cluster",
                                   .namespaces = {"default", "kube-system", "kube-node-lease"}}));
@@ -194,15 +199,26 @@ class EndToEndTest : public ::testing::Test {
   void WaitForSlices() {
     ASSERT_THAT(cluster_->admin().WaitForList<ResourceSlice>(
                     {},
-                    [](const std::vector<ResourceSlice>& slices) {
-                      return slices.size() == 1 && slices[0].spec.devices.size() == kGpus;
+                    [this](const std::vector<ResourceSlice>& slices) {
+                      return DevicesOf(slices).size() == devices_ &&
+                             std::ranges::all_of(slices, [&](const ResourceSlice& slice) {
+                               return slice.spec.pool.resource_slice_count ==
+                                      static_cast<std::int64_t>(slices.size());
+                             });
                     }),
                 IsOk());
   }
+  static std::vector<Device> DevicesOf(const std::vector<ResourceSlice>& slices) {
+    std::vector<Device> devices;
+    for (const ResourceSlice& slice : slices) {
+      devices.insert(devices.end(), slice.spec.devices.begin(), slice.spec.devices.end());
+    }
+    return devices;
+  }
 
-  // With `memory` of each device, where it is not empty.
+  // With `memory` of each device, where it is not empty, or of devices that `selector` is for.
   ResourceClaim CreateClaim(const std::string& name, std::int64_t count,
-                            const std::string& memory = "") {
+                            const std::string& memory = "", const std::string& selector = "") {
     ResourceClaim claim;
     claim.metadata.name = name;
     claim.metadata.namespace_ = "default";
@@ -212,6 +228,9 @@ class EndToEndTest : public ::testing::Test {
     request.exactly->count = count;
     if (!memory.empty()) {
       request.exactly->capacity.emplace().requests["memory"] = api::meta::Quantity::Of(memory);
+    }
+    if (!selector.empty()) {
+      request.exactly->selectors.emplace_back().cel.emplace().expression = selector;
     }
     const auto created = cluster_->admin().Create(claim);
     EXPECT_THAT(created, IsOk());
@@ -250,12 +269,15 @@ class EndToEndTest : public ::testing::Test {
     });
     return paths;
   }
+  void SurviveKills(const Kills& kills);
   std::size_t CdiFiles() {
     std::error_code error;
     return static_cast<std::size_t>(
         std::distance(std::filesystem::directory_iterator(dir_ / "cdi", error), {}));
   }
 
+  std::filesystem::path node_file_ = "fixtures/nodes/dgx-h100.yaml";
+  std::size_t devices_ = kGpus;  // That the driver publishes of it.
   TempDir dir_;
   Result<fakegpu::control::Node> gpus_ = NotFoundError("not made yet");
   std::filesystem::path kubeconfig_;
@@ -402,24 +424,26 @@ TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {
 
 // Prepares and unprepares while the driver is killed at random moments: whatever it was doing, the
 // next call of the same kind finishes it, and at the end nothing is left.
-TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
+struct Kills {
+  std::vector<std::string> flags;    // Of the driver.
+  std::vector<std::string> devices;  // That the claim has.
+  std::function<void()> prepared;    // Looks at what there is.
+  std::function<void()> unprepared;
+};
+void EndToEndTest::SurviveKills(const Kills& kills) {
   constexpr int kRounds = 20;
   const auto seed = Random::FromSystem().Next();
   SCOPED_TRACE("seed " + std::to_string(seed));
   Random random(seed);
 
-  std::filesystem::create_directories(dir_ / "kubelet");
-  StartDriver();
-  WaitForSlices();
   ResourceClaim claim = CreateClaim("claim", 2);
-  const auto slice = cluster_->admin().List<ResourceSlice>()->at(0);
   auto& allocation = claim.status.allocation.emplace();
-  for (int i = 0; i < 2; ++i) {
+  for (const std::string& device : kills.devices) {
     auto& result = allocation.devices.results.emplace_back();
     result.request = "gpu";
     result.driver = kDriver;
     result.pool = kNode;
-    result.device = slice.spec.devices.at(static_cast<std::size_t>(i)).name;
+    result.device = device;
   }
   ASSERT_THAT(cluster_->admin().UpdateStatus(claim), IsOk());
   const std::vector<ClaimReference> claims = {{"default", "claim", claim.metadata.uid}};
@@ -443,7 +467,7 @@ TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
     };
   };
   const auto restarted = [&] {
-    StartDriver();
+    StartDriver(kills.flags);
     auto driver = std::make_unique<BlockingDriver>(DriverSocket().string());
     EXPECT_THAT(driver->WaitUntilConnected(), IsOk());
     return driver;
@@ -465,6 +489,7 @@ TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
     for (const PreparedDevice& device : prepared->at(claim.metadata.uid).devices) {
       EXPECT_THAT(registry.EditsFor(device.cdi_device_ids), IsOk());
     }
+    kills.prepared();
 
     wait = kill_soon();
     (void)driver->Unprepare(claims, DraVersion::kV1, 5s);
@@ -475,9 +500,21 @@ TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
     EXPECT_EQ(unprepared->at(claim.metadata.uid), "");
     EXPECT_EQ(CdiFiles(), 0u);
     EXPECT_TRUE(std::filesystem::is_empty(DriverSocket().parent_path() / "claims"));
+    kills.unprepared();
   }
   driver.reset();
   timers.StopAndJoin();
+}
+
+TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
+  std::filesystem::create_directories(dir_ / "kubelet");
+  StartDriver();
+  WaitForSlices();
+  const std::vector<Device> devices = DevicesOf(*cluster_->admin().List<ResourceSlice>());
+  SurviveKills({.flags = {},
+                .devices = {devices.at(0).name, devices.at(1).name},
+                .prepared = [] {},
+                .unprepared = [] {}});
 }
 
 TEST_F(EndToEndTest, ASecondInstanceIsRefused) {
@@ -489,6 +526,162 @@ TEST_F(EndToEndTest, ASecondInstanceIsRefused) {
   EXPECT_EQ(driver_->Signal(0), 1);
   BlockingDriver driver(DriverSocket().string());
   EXPECT_THAT(driver.Prepare({}), IsOk()) << "the first one still serves";
+}
+
+// A node of an H100, which the driver divides, and an L4, which nobody can.
+class DividedGpuTest : public EndToEndTest {
+ protected:
+  // In the H100: 7 + 7 + 4 + 3 + 2 + 1 + 1 placements of profiles, and the whole.
+  static constexpr std::size_t kOfH100 = 26;
+
+  DividedGpuTest() {
+    node_file_ = "fixtures/nodes/h100-and-l4.yaml";
+    devices_ = kOfH100 + 1;
+  }
+  std::vector<std::string> Flags() const {
+    return {"--mig", "--proc-root=" + (dir_.path() / "host/proc").string()};
+  }
+  void WriteProc() {
+    ASSERT_THAT(fakegpu::host::WriteDevices(dir_ / "state", dir_ / "host"), IsOk());
+  }
+  // The H100 as it is now.
+  fakegpu::control::GpuInfo H100() {
+    const auto node = gpus_->Show();
+    EXPECT_THAT(node, IsOk());
+    return node.ok() ? node->gpus.at(0) : fakegpu::control::GpuInfo{};
+  }
+  // "1g.20gb at 4", in order of the placements.
+  std::set<std::string> Instances() {
+    std::set<std::string> instances;
+    for (const auto& instance : H100().gpu_instances) {
+      EXPECT_THAT(instance.compute_instances, SizeIs(1)) << "half a partition";
+      instances.insert(instance.profile + " at " + std::to_string(instance.start));
+    }
+    return instances;
+  }
+};
+
+TEST_F(DividedGpuTest, AnyGpuOf20GigabytesIsAPartitionOrAWholeGpu) {
+  WriteProc();
+  StartAgent();
+  StartDriver(Flags());
+  WaitForDriver();
+  const std::string at_least_20 =
+      std::string("device.capacity[\"") + kDriver + "\"].memory.compareTo(quantity(\"20G\")) >= 0";
+  std::map<std::string, Pod> pods;
+  const auto run = [&](const std::string& name) {
+    CreateClaim(name, 1, "", at_least_20);
+    pods[name] = CreatePod(name);
+  };
+  // Four partitions of the H100, and the L4.
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    run(name);
+    ASSERT_THAT(WaitForPhase(name, "Running"), IsOk());
+  }
+  EXPECT_THAT(Instances(),
+              ElementsAre("1g.20gb at 0", "1g.20gb at 2", "1g.20gb at 4", "1g.20gb at 6"));
+  std::set<std::string> of_h100;
+  std::set<std::string> of_l4;
+  for (const auto& [name, pod] : pods) {
+    std::set<std::string> seen = DevicesIn(pod);
+    if (seen.erase("/dev/nvidia0") != 0) {
+      EXPECT_THAT(seen, SizeIs(2)) << "capabilities of the GPU instance and the compute instance";
+      for (const std::string& path : seen) {
+        EXPECT_THAT(path, StartsWith("/dev/nvidia-caps/nvidia-cap"));
+        EXPECT_TRUE(of_h100.insert(path).second) << path << " is seen twice";
+      }
+    } else {
+      EXPECT_THAT(seen, ElementsAre("/dev/nvidia1"));
+      of_l4.insert(name);
+    }
+  }
+  EXPECT_THAT(of_h100, SizeIs(8));
+  EXPECT_THAT(of_l4, SizeIs(1));
+
+  // A sixth waits until one of them goes.
+  run("f");
+  ASSERT_THAT(cluster_->admin().WaitFor<Pod>(
+                  {"default", "f"},
+                  [](const Pod& pod) {
+                    return std::ranges::any_of(pod.status.conditions, [](const auto& condition) {
+                      return condition.type == "PodScheduled" && condition.status == "False";
+                    });
+                  }),
+              IsOk());
+  ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", "b"}), IsOk());
+  ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", "b"}), IsOk());
+  ASSERT_THAT(cluster_->admin().Delete<ResourceClaim>({"default", "b"}), IsOk());
+  EXPECT_THAT(WaitForPhase("f", "Running"), IsOk());
+  EXPECT_THAT(Instances(), SizeIs(4));
+
+  for (const auto& [name, pod] : pods) {
+    if (name != "b") {
+      ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", name}), IsOk());
+      ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", name}), IsOk());
+    }
+  }
+  EXPECT_THAT(Instances(), IsEmpty());
+  EXPECT_FALSE(H100().mig_enabled);
+  EXPECT_EQ(CdiFiles(), 0u);
+}
+
+TEST_F(DividedGpuTest, AWholeGpuAndItsPartitionsExcludeEachOther) {
+  WriteProc();
+  StartAgent();
+  StartDriver(Flags());
+  WaitForDriver();
+  const std::string own = std::string("device.attributes[\"") + kDriver + "\"]";
+  const std::string hopper = own + ".architecture == \"Hopper\"";
+  CreateClaim("half", 2, "", own + ".type == \"mig\" && " + own + ".profile == \"3g.40gb\"");
+  CreateClaim("whole", 1, "", hopper + " && " + own + ".type == \"gpu\"");
+  CreatePod("half");
+  ASSERT_THAT(WaitForPhase("half", "Running"), IsOk());
+  EXPECT_THAT(Instances(), ElementsAre("3g.40gb at 0", "3g.40gb at 4"));
+  const Pod whole = CreatePod("whole");
+  ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", "half"}), IsOk());
+  ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", "half"}), IsOk());
+  ASSERT_THAT(cluster_->admin().Delete<ResourceClaim>({"default", "half"}), IsOk());
+  ASSERT_THAT(WaitForPhase("whole", "Running"), IsOk());
+  EXPECT_THAT(Instances(), IsEmpty());
+  EXPECT_FALSE(H100().mig_enabled) << "CUDA would see no whole GPU";
+  EXPECT_THAT(DevicesIn(whole), ElementsAre("/dev/nvidia0"));
+}
+
+TEST_F(DividedGpuTest, ALostGpuTaintsAllOfItsPartitions) {
+  StartDriver(Flags());
+  WaitForSlices();
+  ASSERT_THAT(gpus_->Inject("0", fakegpu::control::XidFault{.xid = 79}), IsOk());
+  const auto tainted = [](const Device& device) { return !device.taints.empty(); };
+  EXPECT_THAT(cluster_->admin().WaitForList<ResourceSlice>(
+                  {},
+                  [&](const std::vector<ResourceSlice>& slices) {
+                    return std::ranges::count_if(DevicesOf(slices), tainted) ==
+                           static_cast<std::ptrdiff_t>(kOfH100);
+                  }),
+              IsOk());
+}
+
+TEST_F(DividedGpuTest, KilledAtAnyMomentItLosesAndLeavesNoPartition) {
+  WriteProc();
+  std::filesystem::create_directories(dir_ / "kubelet");
+  StartDriver(Flags());
+  WaitForSlices();
+  std::vector<std::string> names;
+  for (const Device& device : DevicesOf(*cluster_->admin().List<ResourceSlice>())) {
+    const auto profile = device.attributes.find("profile");
+    if (profile != device.attributes.end() && profile->second.string == "3g.40gb") {
+      names.push_back(device.name);
+    }
+  }
+  SurviveKills(
+      {.flags = Flags(),
+       .devices = names,
+       .prepared = [&] { EXPECT_THAT(Instances(), ElementsAre("3g.40gb at 0", "3g.40gb at 4")); },
+       .unprepared =
+           [&] {
+             EXPECT_THAT(Instances(), IsEmpty());
+             EXPECT_FALSE(H100().mig_enabled);
+           }});
 }
 
 }  // namespace

@@ -52,11 +52,16 @@ Json DeviceNode(const std::string& name, const std::filesystem::path& dev_root) 
   return node;
 }
 
-Json NumberedNode(const std::string& name, int minor, const std::filesystem::path& dev_root) {
+struct Numbers {
+  int major = kNvidiaMajor;
+  int minor = 0;
+};
+Json NumberedNode(const std::string& name, const Numbers& numbers,
+                  const std::filesystem::path& dev_root) {
   Json node = DeviceNode(name, dev_root);
   node["type"] = "c";
-  node["major"] = kNvidiaMajor;
-  node["minor"] = minor;
+  node["major"] = numbers.major;
+  node["minor"] = numbers.minor;
   node["permissions"] = "rw";
   return node;
 }
@@ -105,8 +110,8 @@ std::filesystem::path ClaimSpecs::Temporary(const std::string& uid) const {
   return options_.cdi_root / ("." + FileName(uid) + ".tmp");
 }
 
-std::string ClaimSpecs::Format(const std::string& uid,
-                               const std::vector<DeviceEdits>& devices) const {
+Result<std::string> ClaimSpecs::Format(const std::string& uid,
+                                       const std::vector<DeviceEdits>& devices) const {
   Json spec = {{"cdiVersion", kVersion},
                {"kind", options_.driver_name + "/" + std::string(kClass)},
                {"devices", Json::array()}};
@@ -114,8 +119,17 @@ std::string ClaimSpecs::Format(const std::string& uid,
     Json edits = Json::object();
     if (!mutants::Is("empty-edits")) {
       edits["deviceNodes"].push_back(NumberedNode("nvidia" + std::to_string(device.minor),
-                                                  static_cast<int>(device.minor),
+                                                  {.minor = static_cast<int>(device.minor)},
                                                   options_.dev_root));
+      std::vector<MigCapability> capabilities;
+      if (device.mig) {
+        ASSAY_ASSIGN_OR_RETURN(capabilities, CapabilitiesOf(*device.mig, options_.proc_root));
+      }
+      for (const MigCapability& capability : capabilities) {
+        edits["deviceNodes"].push_back(NumberedNode(
+            "nvidia-caps/nvidia-cap" + std::to_string(capability.minor),
+            {.major = capability.major, .minor = capability.minor}, options_.dev_root));
+      }
       if (device.admin_access) {
         edits["env"].push_back("DRA_ADMIN_ACCESS=true");
       }
@@ -131,9 +145,9 @@ std::string ClaimSpecs::Format(const std::string& uid,
   for (const ControlNode& node : kControlNodes) {
     const std::string name(node.name);
     if (IsDeviceNode(options_.dev_root / name)) {
-      common["deviceNodes"].push_back(node.minor
-                                          ? NumberedNode(name, *node.minor, options_.dev_root)
-                                          : DeviceNode(name, options_.dev_root));
+      common["deviceNodes"].push_back(
+          node.minor ? NumberedNode(name, {.minor = *node.minor}, options_.dev_root)
+                     : DeviceNode(name, options_.dev_root));
     }
   }
   if (!options_.nvml_library.empty()) {
@@ -149,7 +163,7 @@ Status ClaimSpecs::Write(const std::string& uid, const std::vector<DeviceEdits>&
   if (devices.empty()) {
     return Remove(uid);
   }
-  const std::string text = Format(uid, devices);
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, Format(uid, devices));
   const std::filesystem::path path = options_.cdi_root / FileName(uid);
   if (const Result<std::string> present = ReadFile(path); present.ok() && *present == text) {
     return OkStatus();

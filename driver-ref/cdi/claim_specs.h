@@ -10,10 +10,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "driver-ref/cdi/mig_capabilities.h"
 
 namespace assay::driver_ref::cdi {
 
@@ -24,6 +26,8 @@ struct DeviceEdits {
   // The container sees a device that may be another's: it has DRA_ADMIN_ACCESS=true, as in
   // Kubernetes' example driver.
   bool admin_access = false;
+  // Of a MIG device: the container gets their capabilities.
+  std::optional<MigInstances> mig;
 };
 
 class ClaimSpecs {
@@ -33,6 +37,8 @@ class ClaimSpecs {
     std::filesystem::path cdi_root = "/var/run/cdi";
     // Where the host's device nodes lie.
     std::filesystem::path dev_root = "/dev";
+    // Where the kernel tells the numbers of MIG capabilities.
+    std::filesystem::path proc_root = "/proc";
     // The host's NVML, mounted into containers; empty: not mounted.
     std::filesystem::path nvml_library;
   };
@@ -43,7 +49,7 @@ class ClaimSpecs {
   std::string DeviceId(const std::string& uid, const std::string& device) const;
 
   // Writes the claim's file, or leaves it where it is already as it should be. Without devices
-  // there is no file.
+  // there is no file. kNotFound: the kernel does not tell of a MIG device's capabilities.
   Status Write(const std::string& uid, const std::vector<DeviceEdits>& devices) const;
   // A file that is not there is no error.
   Status Remove(const std::string& uid) const;
@@ -56,7 +62,7 @@ class ClaimSpecs {
  private:
   std::string FileName(const std::string& uid) const;
   std::filesystem::path Temporary(const std::string& uid) const;
-  std::string Format(const std::string& uid, const std::vector<DeviceEdits>& devices) const;
+  Result<std::string> Format(const std::string& uid, const std::vector<DeviceEdits>& devices) const;
 
   Options options_;
 };

@@ -15,6 +15,24 @@
 
 namespace assay::driver_ref::discovery {
 
+// A way to divide a GPU: what a GPU instance of the profile has of it, and where it can lie (NVML,
+// "Multi Instance GPU Management").
+struct MigProfile {
+  std::uint32_t id = 0;  // As the GPU numbers its profiles.
+  std::string name;      // "1g.10gb"
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t multiprocessors = 0;
+  std::uint32_t copy_engines = 0;
+  std::uint32_t decoders = 0;
+  std::uint32_t encoders = 0;
+  std::uint32_t jpeg_engines = 0;
+  std::uint32_t ofa_engines = 0;
+  std::uint32_t size = 0;             // In memory slices.
+  std::vector<std::uint32_t> starts;  // The memory slices at which it can begin.
+
+  friend bool operator==(const MigProfile&, const MigProfile&) = default;
+};
+
 // One GPU as the hardware tells of itself. What it does not tell is empty.
 struct Gpu {
   std::string uuid;         // "GPU-8c2e1f2a-..."
@@ -28,6 +46,11 @@ struct Gpu {
 
   // What it needs before it can be used, empty if nothing: "lost", "reset", "reboot", "drain".
   std::string needs;
+
+  // How it can be divided; empty: not at all, or nobody shall.
+  std::vector<MigProfile> mig_profiles;
+  // Whether it can be used undivided: not where MIG mode is on and a reset alone turns it off.
+  bool whole = true;
 
   friend bool operator==(const Gpu&, const Gpu&) = default;
 };
@@ -46,6 +69,8 @@ struct XidEvent {
   std::uint64_t xid = 0;
 };
 
+class Partitioner;
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -55,6 +80,9 @@ class Backend {
 
   // The next error, or nothing after `timeout`.
   virtual Result<std::optional<XidEvent>> WaitForXid(Duration timeout) = 0;
+
+  // Who divides GPUs; null where nobody can. Lives as long as this.
+  virtual Partitioner* partitioner() { return nullptr; }
 };
 
 }  // namespace assay::driver_ref::discovery

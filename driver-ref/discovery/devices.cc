@@ -1,11 +1,14 @@
 #include "driver-ref/discovery/devices.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include "driver-ref/mutants.h"
@@ -21,6 +24,22 @@ constexpr std::size_t kMaxStringBytes = 64;
 constexpr std::size_t kMaxNameBytes = 63;
 constexpr std::string_view kPciBusId = "resource.kubernetes.io/pciBusID";
 constexpr std::string_view kPcieRoot = "resource.kubernetes.io/pcieRoot";
+
+// What a profile has of a GPU besides its memory: the counter's name, the capacity's, and the
+// field.
+struct Share {
+  std::string_view counter;
+  std::string_view capacity;
+  std::uint32_t MigProfile::* field;
+};
+constexpr std::array<Share, 6> kShares = {{
+    {"multiprocessors", "multiprocessors", &MigProfile::multiprocessors},
+    {"copy-engines", "copyEngines", &MigProfile::copy_engines},
+    {"decoders", "decoders", &MigProfile::decoders},
+    {"encoders", "encoders", &MigProfile::encoders},
+    {"jpeg-engines", "jpegEngines", &MigProfile::jpeg_engines},
+    {"ofa-engines", "ofaEngines", &MigProfile::ofa_engines},
+}};
 
 bool IsLabel(std::string_view text) {
   const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -54,28 +73,73 @@ void SetVersion(Device& device, std::string_view name, std::string_view value) {
   }
 }
 
+api::meta::Quantity Bytes(std::uint64_t bytes) {
+  return api::meta::Quantity::FromInt64(static_cast<std::int64_t>(bytes),
+                                        api::meta::Quantity::Format::kBinarySI);
+}
+api::meta::Quantity Count(std::uint32_t count) {
+  return api::meta::Quantity::FromInt64(count, api::meta::Quantity::Format::kDecimalSI);
+}
+
 void ShareByMemory(std::uint64_t memory_bytes, Device& device) {
-  constexpr std::int64_t kStep = std::int64_t{1} << 30;
-  const auto steps = static_cast<std::int64_t>(memory_bytes) / kStep;
+  constexpr std::uint64_t kStep = std::uint64_t{1} << 30;
+  const std::uint64_t steps = memory_bytes / kStep;
   if (steps < 2) {
     return;  // Too little for a policy that the API server accepts.
   }
-  const auto quantity = [](std::int64_t value) {
-    return api::meta::Quantity::FromInt64(value, api::meta::Quantity::Format::kBinarySI);
-  };
   device.allow_multiple_allocations = true;
   auto& policy = device.capacity.at("memory").request_policy.emplace();
-  policy.default_ = quantity(steps * kStep);
+  policy.default_ = Bytes(steps * kStep);
   policy.valid_range.emplace();
-  policy.valid_range->min = quantity(kStep);
-  policy.valid_range->step = quantity(kStep);
+  policy.valid_range->min = Bytes(kStep);
+  policy.valid_range->step = Bytes(kStep);
 }
 
-Device ToDevice(const Gpu& gpu, const Inventory& inventory, const DeviceOptions& options) {
+// What the whole GPU has for its partitions: of everything as much as its largest profile.
+MigProfile Most(const Gpu& gpu) {
+  MigProfile most;
+  for (const MigProfile& profile : gpu.mig_profiles) {
+    for (const Share& share : kShares) {
+      most.*share.field = std::max(most.*share.field, profile.*share.field);
+    }
+    most.memory_bytes = std::max(most.memory_bytes, profile.memory_bytes);
+    most.size = std::max(most.size, profile.size);
+  }
+  return most;
+}
+
+std::map<std::string, api::resource::Counter> Counters(const MigProfile& profile,
+                                                       std::uint32_t start) {
+  std::map<std::string, api::resource::Counter> counters;
+  for (const Share& share : kShares) {
+    counters[std::string(share.counter)].value = Count(profile.*share.field);
+  }
+  counters["memory"].value = Bytes(profile.memory_bytes);
+  for (std::uint32_t slice = start; slice < start + profile.size; ++slice) {
+    counters["memory-slice-" + std::to_string(slice)].value = Count(1);
+  }
+  return counters;
+}
+
+std::string CounterSetName(const Gpu& gpu) { return DeviceName(gpu.uuid) + "-counter-set"; }
+
+void SetCapacity(const MigProfile& profile, Device& device) {
+  for (const Share& share : kShares) {
+    device.capacity[std::string(share.capacity)].value = Count(profile.*share.field);
+  }
+}
+
+Device ToDevice(const GpuDevice& source, const Inventory& inventory, const DeviceOptions& options) {
+  const Gpu& gpu = *source.gpu;
   Device device;
-  device.name = DeviceName(gpu);
-  SetString(device, "type", "gpu");
-  SetString(device, "uuid", gpu.uuid);
+  device.name = source.name;
+  SetString(device, "type", source.profile != nullptr ? "mig" : "gpu");
+  if (source.profile != nullptr) {
+    SetString(device, "profile", source.profile->name);
+    SetString(device, "parentUUID", gpu.uuid);
+  } else {
+    SetString(device, "uuid", gpu.uuid);
+  }
   SetString(device, "productName", gpu.model);
   SetString(device, "brand", gpu.brand);
   SetString(device, "architecture", gpu.architecture);
@@ -86,8 +150,14 @@ Device ToDevice(const Gpu& gpu, const Inventory& inventory, const DeviceOptions&
   if (options.pcie_root) {
     SetString(device, kPcieRoot, options.pcie_root(gpu.pci_bus_id));
   }
-  device.capacity["memory"].value = api::meta::Quantity::FromInt64(
-      static_cast<std::int64_t>(gpu.memory_bytes), api::meta::Quantity::Format::kBinarySI);
+  device.capacity["memory"].value =
+      Bytes(source.profile != nullptr ? source.profile->memory_bytes : gpu.memory_bytes);
+  if (!gpu.mig_profiles.empty()) {
+    const MigProfile taken = source.profile != nullptr ? *source.profile : Most(gpu);
+    SetCapacity(taken, device);
+    device.consumes_counters.push_back(
+        {.counter_set = CounterSetName(gpu), .counters = Counters(taken, source.start)});
+  }
   if (options.share) {
     ShareByMemory(gpu.memory_bytes, device);
   }
@@ -100,21 +170,60 @@ Device ToDevice(const Gpu& gpu, const Inventory& inventory, const DeviceOptions&
   return device;
 }
 
+// "gpu-8c2e...-1g10gb-me-20-3": the profile's name is for people, its id and the placement make it
+// unique.
+std::string PartitionName(const Gpu& gpu, const MigProfile& profile, std::uint32_t start) {
+  std::string text;
+  for (const char c : profile.name) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+      text += c;
+    } else if (c != '.' && !text.ends_with('-')) {
+      text += '-';
+    }
+  }
+  return DeviceName(gpu.uuid) + "-" + text + "-" + std::to_string(profile.id) + "-" +
+         std::to_string(start);
+}
+
 }  // namespace
 
-std::string DeviceName(const Gpu& gpu) {
-  std::string name = gpu.uuid;
+std::string DeviceName(const std::string& gpu_uuid) {
+  std::string name = gpu_uuid;
   std::ranges::transform(name, name.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   return name;
 }
 
+std::vector<GpuDevice> DevicesOf(const Gpu& gpu) {
+  std::vector<const MigProfile*> profiles;
+  for (const MigProfile& profile : gpu.mig_profiles) {
+    profiles.push_back(&profile);
+  }
+  std::ranges::sort(profiles, {}, [](const MigProfile* profile) {
+    return std::tuple(profile->memory_bytes, profile->multiprocessors, profile->name);
+  });
+  std::vector<GpuDevice> devices;
+  for (const MigProfile* profile : profiles) {
+    for (const std::uint32_t start : profile->starts) {
+      devices.push_back({.name = PartitionName(gpu, *profile, start),
+                         .gpu = &gpu,
+                         .profile = profile,
+                         .start = start});
+    }
+  }
+  if (gpu.whole) {
+    devices.push_back({.name = DeviceName(gpu.uuid), .gpu = &gpu});
+  }
+  std::erase_if(devices, [](const GpuDevice& device) { return !IsLabel(device.name); });
+  return devices;
+}
+
 std::vector<Device> ToDevices(const Inventory& inventory, const DeviceOptions& options) {
   std::vector<Device> devices;
   for (const Gpu& gpu : inventory.gpus) {
-    if (IsLabel(DeviceName(gpu))) {
-      devices.push_back(ToDevice(gpu, inventory, options));
+    for (const GpuDevice& device : DevicesOf(gpu)) {
+      devices.push_back(ToDevice(device, inventory, options));
     }
   }
   if (mutants::Is("names-by-index")) {
@@ -123,6 +232,16 @@ std::vector<Device> ToDevices(const Inventory& inventory, const DeviceOptions& o
     }
   }
   return devices;
+}
+
+std::vector<api::resource::CounterSet> ToCounterSets(const Inventory& inventory) {
+  std::vector<api::resource::CounterSet> sets;
+  for (const Gpu& gpu : inventory.gpus) {
+    if (!gpu.mig_profiles.empty() && IsLabel(CounterSetName(gpu))) {
+      sets.push_back({.name = CounterSetName(gpu), .counters = Counters(Most(gpu), 0)});
+    }
+  }
+  return sets;
 }
 
 std::string ToSemanticVersion(std::string_view version) {

@@ -1,4 +1,11 @@
-// From GPUs to the devices of a ResourceSlice: names, attributes, capacity and taints. Pure.
+// From GPUs to the devices of a ResourceSlice: names, attributes, capacity, counters and taints.
+// Pure.
+//
+// A GPU that can be divided is a set of counters (KEP-4815): one for each memory slice, and what
+// the profiles take of its memory, multiprocessors and engines. Its devices are the whole of it and
+// a partition for every profile and placement; each consumes its counters, so that partitions
+// exclude each other and the whole. The smallest come first, as a scheduler takes the first that
+// fits.
 //
 // A value that the API server would refuse is shortened or left out: one odd string from the
 // hardware must not suppress a whole slice.
@@ -7,6 +14,7 @@
 #ifndef ASSAY_DRIVER_REF_DISCOVERY_DEVICES_H_
 #define ASSAY_DRIVER_REF_DISCOVERY_DEVICES_H_
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -14,6 +22,7 @@
 
 #include "api/resource/types.h"
 #include "driver-ref/discovery/backend.h"
+#include "driver-ref/discovery/partitioner.h"
 
 namespace assay::driver_ref::discovery {
 
@@ -28,13 +37,29 @@ struct DeviceOptions {
   bool share = false;
 };
 
-// The device's name: the UUID in lower case, so that it stays when other GPUs come and go.
-std::string DeviceName(const Gpu& gpu);
+// One of the devices that a GPU is: the whole of it, or a partition.
+struct GpuDevice {
+  std::string name;
+  const Gpu* gpu = nullptr;
+  const MigProfile* profile = nullptr;  // Null: the whole.
+  std::uint32_t start = 0;
 
-// In the order of the inventory. GPUs without a UUID, or with one that makes no DNS label, are left
-// out.
+  // Of a partition.
+  PartitionPlace place() const {
+    return {.gpu = gpu->uuid, .profile = profile->id, .start = start, .size = profile->size};
+  }
+};
+
+// The name of the whole GPU: its UUID in lower case, so that it stays when other GPUs come and go.
+std::string DeviceName(const std::string& gpu_uuid);
+// Refers to `gpu`. None of a GPU whose UUID is missing or makes no DNS label.
+std::vector<GpuDevice> DevicesOf(const Gpu& gpu);
+
+// In the order of the inventory.
 std::vector<api::resource::Device> ToDevices(const Inventory& inventory,
                                              const DeviceOptions& options);
+// What those devices consume: one set for each GPU that can be divided.
+std::vector<api::resource::CounterSet> ToCounterSets(const Inventory& inventory);
 
 // A dotted version as semantic version 2.0 ("580.95.05" is "580.95.5", "13.0" is "13.0.0"), or ""
 // if it is none.

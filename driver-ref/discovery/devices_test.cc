@@ -5,13 +5,17 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/temp_dir.h"
 
 namespace assay::driver_ref::discovery {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 Inventory OneGpu() {
@@ -66,6 +70,105 @@ TEST(DevicesTest, SharedGpusGoByTheirMemory) {
   EXPECT_EQ(policy->valid_range->step->ToString(), "1Gi");
   inventory.gpus[0].memory_bytes = 1 << 30;
   EXPECT_FALSE(ToDevices(inventory, options).at(0).allow_multiple_allocations);
+}
+
+// Of an H100, cut short: the profiles are NVML's to tell.
+Inventory OneDividedGpu() {
+  Inventory inventory = OneGpu();
+  inventory.gpus[0].mig_profiles = {{.id = 9,
+                                     .name = "3g.40gb",
+                                     .memory_bytes = 40000,
+                                     .multiprocessors = 60,
+                                     .copy_engines = 3,
+                                     .size = 4,
+                                     .starts = {0, 4}},
+                                    {.id = 20,
+                                     .name = "1g.10gb+me",
+                                     .memory_bytes = 10000,
+                                     .multiprocessors = 16,
+                                     .copy_engines = 1,
+                                     .ofa_engines = 1,
+                                     .size = 1,
+                                     .starts = {0, 6}},
+                                    {.id = 0,
+                                     .name = "7g.80gb",
+                                     .memory_bytes = 80000,
+                                     .multiprocessors = 132,
+                                     .copy_engines = 8,
+                                     .ofa_engines = 1,
+                                     .size = 8,
+                                     .starts = {0}}};
+  return inventory;
+}
+
+std::vector<std::string> Names(const std::vector<api::resource::Device>& devices) {
+  std::vector<std::string> names;
+  for (const api::resource::Device& device : devices) {
+    names.push_back(device.name);
+  }
+  return names;
+}
+
+TEST(DevicesTest, EveryPartitionIsADeviceTheSmallestFirst) {
+  const auto devices = ToDevices(OneDividedGpu(), Options());
+  EXPECT_THAT(Names(devices), ElementsAre("gpu-0a1b-1g10gb-me-20-0", "gpu-0a1b-1g10gb-me-20-6",
+                                          "gpu-0a1b-3g40gb-9-0", "gpu-0a1b-3g40gb-9-4",
+                                          "gpu-0a1b-7g80gb-0-0", "gpu-0a1b"));
+  const auto& attributes = devices[1].attributes;
+  EXPECT_EQ(attributes.at("type").string, "mig");
+  EXPECT_EQ(attributes.at("profile").string, "1g.10gb+me");
+  EXPECT_EQ(attributes.at("parentUUID").string, "GPU-0A1b");
+  EXPECT_EQ(attributes.at("productName").string, "NVIDIA H100 80GB HBM3");
+  EXPECT_EQ(attributes.at("resource.kubernetes.io/pciBusID").string, "0000:1b:00.0");
+  EXPECT_EQ(attributes.count("uuid"), 0u) << "the MIG device has none yet";
+  EXPECT_EQ(devices[1].capacity.at("memory").value.Value(), 10000);
+  EXPECT_EQ(devices[1].capacity.at("multiprocessors").value.Value(), 16);
+  EXPECT_EQ(devices.back().attributes.at("type").string, "gpu");
+  EXPECT_EQ(devices.back().capacity.at("memory").value.ToString(), "80Gi") << "as without MIG";
+  EXPECT_EQ(devices.back().capacity.at("copyEngines").value.Value(), 8);
+}
+
+TEST(DevicesTest, PartitionsAndTheWholeGpuConsumeItsCounters) {
+  const auto sets = ToCounterSets(OneDividedGpu());
+  ASSERT_THAT(sets, SizeIs(1));
+  EXPECT_EQ(sets[0].name, "gpu-0a1b-counter-set");
+  EXPECT_THAT(sets[0].counters, SizeIs(7 + 8));
+  EXPECT_EQ(sets[0].counters.at("memory").value.Value(), 80000);
+  EXPECT_EQ(sets[0].counters.at("ofa-engines").value.Value(), 1);
+  EXPECT_EQ(sets[0].counters.at("memory-slice-7").value.Value(), 1);
+  const auto devices = ToDevices(OneDividedGpu(), Options());
+  for (const auto& device : devices) {
+    ASSERT_THAT(device.consumes_counters, SizeIs(1)) << device.name;
+    EXPECT_EQ(device.consumes_counters[0].counter_set, sets[0].name);
+  }
+  EXPECT_EQ(devices.back().consumes_counters[0].counters, sets[0].counters) << "all of them";
+  const auto& upper_half = devices[3].consumes_counters[0].counters;
+  EXPECT_EQ(upper_half.count("memory-slice-3"), 0u);
+  EXPECT_EQ(upper_half.at("memory-slice-4").value.Value(), 1);
+  EXPECT_EQ(upper_half.at("memory-slice-7").value.Value(), 1);
+  EXPECT_EQ(upper_half.at("multiprocessors").value.Value(), 60);
+  EXPECT_EQ(upper_half.at("ofa-engines").value.Value(), 0);
+}
+
+TEST(DevicesTest, AGpuThatIsNotDividedConsumesNothing) {
+  EXPECT_THAT(ToCounterSets(OneGpu()), IsEmpty());
+  EXPECT_THAT(ToDevices(OneGpu(), Options()).at(0).consumes_counters, IsEmpty());
+  EXPECT_EQ(ToDevices(OneGpu(), Options()).at(0).capacity.count("multiprocessors"), 0u);
+}
+
+TEST(DevicesTest, AGpuWhoseModeStaysOnIsNotOfferedWhole) {
+  Inventory inventory = OneDividedGpu();
+  inventory.gpus[0].whole = false;
+  EXPECT_THAT(Names(ToDevices(inventory, Options())), Not(Contains("gpu-0a1b")));
+}
+
+TEST(DevicesTest, TaintsAreForEveryPartitionToo) {
+  Inventory inventory = OneDividedGpu();
+  inventory.gpus[0].needs = "lost";
+  for (const auto& device : ToDevices(inventory, Options())) {
+    ASSERT_THAT(device.taints, SizeIs(1)) << device.name;
+    EXPECT_EQ(device.taints[0].value, "lost");
+  }
 }
 
 TEST(DevicesTest, TaintsWhatNeedsAttention) {

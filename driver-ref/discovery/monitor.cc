@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "driver-ref/discovery/devices.h"
 #include "driver-ref/mutants.h"
 
 namespace assay::driver_ref::discovery {
@@ -16,16 +15,22 @@ constexpr Duration kXidWait = std::chrono::milliseconds(250);
 
 }  // namespace
 
-const Gpu* Picture::FindByDeviceName(const std::string& device_name) const {
+std::optional<GpuDevice> Picture::Find(const std::string& device_name) const {
   if (mutants::Is("names-by-index")) {
     for (std::size_t i = 0; i < inventory.gpus.size(); ++i) {
       if (device_name == "gpu-" + std::to_string(i)) {
-        return &inventory.gpus[i];
+        return GpuDevice{.name = device_name, .gpu = &inventory.gpus[i]};
       }
     }
   }
-  const auto found = std::ranges::find(inventory.gpus, device_name, DeviceName);
-  return found == inventory.gpus.end() ? nullptr : &*found;
+  for (const Gpu& gpu : inventory.gpus) {
+    for (GpuDevice& device : DevicesOf(gpu)) {
+      if (device.name == device_name) {
+        return std::move(device);
+      }
+    }
+  }
+  return std::nullopt;
 }
 
 Monitor::Monitor(Backend& backend, Options options) : backend_(&backend), options_(options) {}

@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "driver-ref/discovery/backend.h"
+#include "driver-ref/discovery/devices.h"
 
 namespace assay::driver_ref::discovery {
 
@@ -31,7 +32,8 @@ struct Picture {
   std::map<std::string, std::uint64_t> xids;
   WallTime time;  // When the hardware was last looked at.
 
-  const Gpu* FindByDeviceName(const std::string& device_name) const;
+  // Refers to this.
+  std::optional<GpuDevice> Find(const std::string& device_name) const;
 };
 
 class Monitor {

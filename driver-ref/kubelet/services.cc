@@ -251,20 +251,21 @@ class HealthService : public Base {
     const auto checked =
         std::chrono::duration_cast<std::chrono::seconds>(picture.time.time_since_epoch());
     for (const discovery::Gpu& gpu : picture.inventory.gpus) {
-      auto& device = *reply.add_devices();
-      device.mutable_device()->set_pool_name(pool_);
-      device.mutable_device()->set_device_name(discovery::DeviceName(gpu));
-      using Device = std::remove_reference_t<decltype(device)>;
-      // HEALTHY and UNHEALTHY, which both versions number alike.
-      device.set_health(
-          static_cast<decltype(std::declval<Device>().health())>(gpu.needs.empty() ? 1 : 2));
-      device.set_last_updated_time(checked.count());
-      device.set_health_check_timeout_seconds(kHealthTimeoutSeconds);
-      if (!gpu.needs.empty()) {
-        device.set_message(HealthMessage(picture, gpu));
-      }
-      if (mutants::Is("reports-one-device")) {
-        break;
+      const std::string message = gpu.needs.empty() ? "" : HealthMessage(picture, gpu);
+      for (const discovery::GpuDevice& source : discovery::DevicesOf(gpu)) {
+        auto& device = *reply.add_devices();
+        device.mutable_device()->set_pool_name(pool_);
+        device.mutable_device()->set_device_name(source.name);
+        using Device = std::remove_reference_t<decltype(device)>;
+        // HEALTHY and UNHEALTHY, which both versions number alike.
+        device.set_health(
+            static_cast<decltype(std::declval<Device>().health())>(message.empty() ? 1 : 2));
+        device.set_last_updated_time(checked.count());
+        device.set_health_check_timeout_seconds(kHealthTimeoutSeconds);
+        device.set_message(message);
+        if (mutants::Is("reports-one-device")) {
+          return reply;
+        }
       }
     }
     return reply;

@@ -14,7 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "fakegpu/abi/nvml.h"
+#include "driver-ref/nvml/mig.h"
+#include "driver-ref/nvml/session.h"
 
 namespace assay::driver_ref::nvml {
 namespace {
@@ -22,60 +23,6 @@ namespace {
 using discovery::Gpu;
 using discovery::Inventory;
 using discovery::XidEvent;
-
-// The functions that are called, by the names that the library exports.
-struct Functions {
-  decltype(&::nvmlInit_v2) init = nullptr;
-  decltype(&::nvmlShutdown) shutdown = nullptr;
-  decltype(&::nvmlErrorString) error_string = nullptr;
-  decltype(&::nvmlSystemGetDriverVersion) driver_version = nullptr;
-  decltype(&::nvmlSystemGetCudaDriverVersion) cuda_version = nullptr;
-  decltype(&::nvmlDeviceGetCount_v2) count = nullptr;
-  decltype(&::nvmlDeviceGetHandleByIndex_v2) handle_by_index = nullptr;
-  decltype(&::nvmlDeviceGetUUID) uuid = nullptr;
-  decltype(&::nvmlDeviceGetMinorNumber) minor_number = nullptr;
-  decltype(&::nvmlDeviceGetName) name = nullptr;
-  decltype(&::nvmlDeviceGetBrand) brand = nullptr;
-  decltype(&::nvmlDeviceGetArchitecture) architecture = nullptr;
-  decltype(&::nvmlDeviceGetCudaComputeCapability) compute_capability = nullptr;
-  decltype(&::nvmlDeviceGetPciInfo_v3) pci_info = nullptr;
-  decltype(&::nvmlDeviceGetMemoryInfo) memory_info = nullptr;
-  decltype(&::nvmlDeviceGetFieldValues) field_values = nullptr;
-  decltype(&::nvmlEventSetCreate) event_set_create = nullptr;
-  decltype(&::nvmlEventSetFree) event_set_free = nullptr;
-  decltype(&::nvmlDeviceRegisterEvents) register_events = nullptr;
-  decltype(&::nvmlEventSetWait_v2) event_set_wait = nullptr;
-};
-
-template <typename F>
-Status Find(void* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(library, name));
-  return function != nullptr ? OkStatus()
-                             : FailedPreconditionError(std::string("it has no function ") + name);
-}
-
-Status FindAll(void* library, Functions& f) {
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlInit_v2", f.init));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlShutdown", f.shutdown));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlErrorString", f.error_string));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlSystemGetDriverVersion", f.driver_version));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlSystemGetCudaDriverVersion", f.cuda_version));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetCount_v2", f.count));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetHandleByIndex_v2", f.handle_by_index));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetUUID", f.uuid));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetMinorNumber", f.minor_number));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetName", f.name));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetBrand", f.brand));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetArchitecture", f.architecture));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetCudaComputeCapability", f.compute_capability));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetPciInfo_v3", f.pci_info));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetMemoryInfo", f.memory_info));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetFieldValues", f.field_values));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlEventSetCreate", f.event_set_create));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlEventSetFree", f.event_set_free));
-  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceRegisterEvents", f.register_events));
-  return Find(library, "nvmlEventSetWait_v2", f.event_set_wait);
-}
 
 std::string BrandName(nvmlBrandType_t brand) {
   switch (brand) {
@@ -163,7 +110,7 @@ std::string BusId(const nvmlPciInfo_t& pci) {
 
 }  // namespace
 
-struct NvmlBackend::Impl {
+struct NvmlBackend::Impl : Session {
   ~Impl() {
     if (event_set != nullptr) {
       f.event_set_free(event_set);
@@ -172,41 +119,6 @@ struct NvmlBackend::Impl {
       f.shutdown();
     }
     // Not dlclose: threads of the library may still be about to return.
-  }
-
-  Status Error(nvmlReturn_t code, const char* function) const {
-    const std::string text = std::string(function) + ": " + f.error_string(code);
-    switch (code) {
-      case NVML_SUCCESS:
-        return OkStatus();
-      case NVML_ERROR_NOT_SUPPORTED:
-        return UnimplementedError(text);
-      case NVML_ERROR_GPU_IS_LOST:
-        return DataLossError(text);
-      case NVML_ERROR_TIMEOUT:
-        return DeadlineExceededError(text);
-      case NVML_ERROR_NO_PERMISSION:
-        return PermissionDeniedError(text);
-      case NVML_ERROR_DRIVER_NOT_LOADED:
-      case NVML_ERROR_UNINITIALIZED:
-      case NVML_ERROR_LIBRARY_NOT_FOUND:
-        return UnavailableError(text);
-      default:
-        return InternalError(text);
-    }
-  }
-
-  // Call with mu held.
-  Status Initialize() {
-    if (gone) {
-      return UnavailableError("NVML's driver went; it is not initialised again yet");
-    }
-    if (initialized) {
-      return OkStatus();
-    }
-    ASSAY_RETURN_IF_ERROR(Error(f.init(), "nvmlInit_v2"));
-    initialized = true;
-    return OkStatus();
   }
 
   // After the kernel driver went, NVML answers nothing until it is initialised again. Only the
@@ -265,13 +177,14 @@ struct NvmlBackend::Impl {
       // An NVML that does not tell what a GPU needs: an error counts until the next start.
       gpu.needs = "reset";
     }
+    if (options.divide) {
+      DescribeDivision(*this, device, gpu);
+    }
     return gpu;
   }
 
-  Functions f;
-  std::mutex mu;
-  bool initialized = false;           // Guarded by mu.
-  bool gone = false;                  // The kernel driver went. Guarded by mu.
+  Options options;
+  MigPartitioner partitioner{*this};
   std::map<std::string, Gpu> known;   // By UUID. Guarded by mu.
   std::set<std::string> sticky_xids;  // Guarded by mu.
   // Used by the one thread that waits for events, but made and freed under mu.
@@ -284,16 +197,20 @@ NvmlBackend::NvmlBackend(std::unique_ptr<Impl> impl, std::string library_path)
     : impl_(std::move(impl)), library_path_(std::move(library_path)) {}
 NvmlBackend::~NvmlBackend() = default;
 
-Result<std::unique_ptr<NvmlBackend>> NvmlBackend::Load(const std::string& library_path) {
+Result<std::unique_ptr<NvmlBackend>> NvmlBackend::Load(const std::string& library_path,
+                                                       const Options& options) {
   void* const library = ::dlopen(library_path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     return NotFoundError(::dlerror());
   }
   auto impl = std::make_unique<Impl>();
+  impl->options = options;
   ASSAY_RETURN_IF_ERROR(FindAll(library, impl->f).WithContext(library_path));
   std::string path = PathOf(reinterpret_cast<void*>(impl->f.init));
   return std::unique_ptr<NvmlBackend>(new NvmlBackend(std::move(impl), std::move(path)));
 }
+
+discovery::Partitioner* NvmlBackend::partitioner() { return &impl_->partitioner; }
 
 Result<Inventory> NvmlBackend::Discover() {
   Impl& nvml = *impl_;

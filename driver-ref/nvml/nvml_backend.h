@@ -14,9 +14,13 @@ namespace assay::driver_ref::nvml {
 
 class NvmlBackend : public discovery::Backend {
  public:
+  struct Options {
+    bool divide = false;  // GPUs that can do MIG are divided.
+  };
   // kNotFound for a library that cannot be loaded, kFailedPrecondition for one that lacks a
   // function. NVML itself is initialised when it is first needed: its driver may come later.
-  static Result<std::unique_ptr<NvmlBackend>> Load(const std::string& library_path);
+  static Result<std::unique_ptr<NvmlBackend>> Load(const std::string& library_path,
+                                                   const Options& options);
   ~NvmlBackend() override;
 
   // The absolute path of the library that was loaded.
@@ -24,6 +28,7 @@ class NvmlBackend : public discovery::Backend {
 
   Result<discovery::Inventory> Discover() override;
   Result<std::optional<discovery::XidEvent>> WaitForXid(Duration timeout) override;
+  discovery::Partitioner* partitioner() override;
 
  private:
   struct Impl;

@@ -39,6 +39,26 @@ std::string Sha256(const std::string& text) {
   return hex;
 }
 
+Json ToJson(const discovery::Partition& partition) {
+  return {{"gpu", partition.place.gpu},
+          {"profile", partition.place.profile},
+          {"start", partition.place.start},
+          {"size", partition.place.size},
+          {"uuid", partition.uuid},
+          {"gpuInstance", partition.gpu_instance},
+          {"computeInstance", partition.compute_instance}};
+}
+
+discovery::Partition PartitionFromJson(const Json& json) {
+  return {.place = {.gpu = json.at("gpu"),
+                    .profile = json.at("profile"),
+                    .start = json.at("start"),
+                    .size = json.at("size")},
+          .uuid = json.at("uuid"),
+          .gpu_instance = json.at("gpuInstance"),
+          .compute_instance = json.at("computeInstance")};
+}
+
 Json ToJson(const ClaimRecord& record) {
   Json devices = Json::array();
   for (const DeviceRecord& device : record.devices) {
@@ -48,6 +68,9 @@ Json ToJson(const ClaimRecord& record) {
     }
     if (device.admin_access) {
       json["adminAccess"] = true;
+    }
+    if (device.partition) {
+      json["partition"] = ToJson(*device.partition);
     }
     devices.push_back(std::move(json));
   }
@@ -76,6 +99,9 @@ ClaimRecord FromJson(const Json& json) {
       added.share_id = device.at("shareID").get<std::string>();
     }
     added.admin_access = device.value("adminAccess", false);
+    if (device.contains("partition")) {
+      added.partition = PartitionFromJson(device.at("partition"));
+    }
   }
   return record;
 }
@@ -169,21 +195,32 @@ Result<Checkpoint::Contents> Checkpoint::Load() const {
       continue;
     }
     const std::string uid = it->path().stem().string();
-    const Result<std::string> text = ReadFile(it->path());
-    const Result<ClaimRecord> record =
-        text.ok() ? ParseRecord(*text) : Result<ClaimRecord>(text.status());
-    if (record.ok() && record->uid == uid) {
+    if (const Result<ClaimRecord> record = Load(uid); record.ok()) {
       contents.claims.emplace(uid, *record);
     } else {
-      contents.damaged.emplace(
-          uid, record.ok() ? DataLossError(it->path().string() + " is of claim " + record->uid)
-                           : record.status().WithContext(it->path().string()));
+      contents.damaged.emplace(uid, record.status());
     }
   }
   if (error) {
     return ErrnoError(error.value(), "reading " + directory_.string());
   }
   return contents;
+}
+
+Result<ClaimRecord> Checkpoint::Load(const std::string& uid) const {
+  if (mutants::Is("state-in-memory")) {
+    const auto found = memory_.find(uid);
+    return found == memory_.end() ? Result<ClaimRecord>(NotFoundError(uid)) : found->second;
+  }
+  ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(File(uid)));
+  Result<ClaimRecord> record = ParseRecord(text);
+  if (!record.ok()) {
+    return record.status().WithContext(File(uid).string());
+  }
+  if (record->uid != uid) {
+    return DataLossError(File(uid).string() + " is of claim " + record->uid);
+  }
+  return record;
 }
 
 Status Checkpoint::Save(const ClaimRecord& record) {

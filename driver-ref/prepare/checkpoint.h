@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "driver-ref/discovery/partitioner.h"
 
 namespace assay::driver_ref::prepare {
 
@@ -32,6 +33,8 @@ struct DeviceRecord {
   std::vector<std::string> requests;
   std::optional<std::string> share_id;
   bool admin_access = false;
+  // Where the device is a partition: its place, and what was made there once it is prepared.
+  std::optional<discovery::Partition> partition;
 
   friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
 };
@@ -80,6 +83,8 @@ class Checkpoint {
   };
   // Call the following with the lock held.
   Result<Contents> Load() const;
+  // Of one claim: kNotFound without a file, kDataLoss where that is damaged.
+  Result<ClaimRecord> Load(const std::string& uid) const;
   Status Save(const ClaimRecord& record);
   // A claim that has no file is no error.
   Status Remove(const std::string& uid);

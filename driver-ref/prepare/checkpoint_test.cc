@@ -32,7 +32,15 @@ ClaimRecord Example(const std::string& uid) {
                        .requests = {"a", "b"},
                        .share_id = "share",
                        .admin_access = true},
-                      {.pool = "node-1", .device = "gpu-2", .requests = {"a"}}}};
+                      {.pool = "node-1", .device = "gpu-2", .requests = {"a"}},
+                      {.pool = "node-1",
+                       .device = "gpu-3-1g10gb-19-2",
+                       .requests = {"a"},
+                       .partition = discovery::Partition{
+                           .place = {.gpu = "GPU-3", .profile = 19, .start = 2, .size = 1},
+                           .uuid = "MIG-1",
+                           .gpu_instance = 9,
+                           .compute_instance = 0}}}};
 }
 
 class CheckpointTest : public ::testing::Test {

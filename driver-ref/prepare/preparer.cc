@@ -18,13 +18,13 @@ namespace {
 // looking at the hardware and the lock stay well below that together.
 constexpr Duration kTurnTimeout = std::chrono::seconds(20);
 constexpr Duration kLookTimeout = std::chrono::seconds(2);
-constexpr Duration kLockTimeout = std::chrono::seconds(5);
+constexpr Duration kLockTimeout = std::chrono::seconds(10);
 
-// Whether two claims may hold the device at the same time: an administrator's access and shares of
-// a device exclude nobody (KEP-5018, KEP-5075).
+// Whether two claims may not hold the devices at the same time: an administrator's access and
+// shares of a device exclude nobody (KEP-5018, KEP-5075).
 bool Excludes(const DeviceRecord& a, const DeviceRecord& b) {
   const bool admin = (a.admin_access || b.admin_access) && !mutants::Is("admin-needs-free");
-  return a.pool == b.pool && a.device == b.device && !admin && !(a.share_id && b.share_id);
+  return HaveCommonHardware(a, b) && !admin && !(a.share_id && b.share_id);
 }
 
 }  // namespace
@@ -78,7 +78,8 @@ Preparer::Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpec
       specs_(&specs),
       monitor_(&monitor),
       claims_(std::move(claims)),
-      observer_(std::move(observer)) {}
+      observer_(std::move(observer)),
+      partitions_(options_.partitioner) {}
 
 Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& claim,
                                                       const std::function<bool()>& cancelled) {
@@ -92,10 +93,15 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
   }
   ASSAY_ASSIGN_OR_RETURN(const api::resource::ResourceClaim object,
                          claims_(claim.namespace_, claim.name));
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<DeviceRecord> devices,
-                         DevicesOf(object, claim.uid, options_.driver_name));
+  ClaimRecord record{.uid = claim.uid,
+                     .namespace_ = claim.namespace_,
+                     .name = claim.name,
+                     .state = ClaimRecord::State::kStarted,
+                     .boot_id = options_.boot_id,
+                     .devices = {}};
+  ASSAY_ASSIGN_OR_RETURN(record.devices, DevicesOf(object, claim.uid, options_.driver_name));
   ASSAY_ASSIGN_OR_RETURN(const discovery::Picture picture, monitor_->Refresh(kLookTimeout));
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<cdi::DeviceEdits> edits, EditsFor(devices, picture));
+  ASSAY_RETURN_IF_ERROR(Locate(record.devices, picture));
 
   ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Lock lock, checkpoint_->Acquire(kLockTimeout));
   if (cancelled()) {
@@ -103,7 +109,7 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
   }
   ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Contents known, checkpoint_->Load());
   if (!mutants::Is("no-overlap-check")) {
-    ASSAY_RETURN_IF_ERROR(CheckFree(claim, devices, known));
+    ASSAY_RETURN_IF_ERROR(CheckFree(claim, record.devices, known, picture));
   }
   const auto before = known.claims.find(claim.uid);
   // One that a crash left half-way is rolled back like a new one.
@@ -117,15 +123,46 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
     std::ranges::copy(Answer(before->second), std::back_inserter(answer));
     return answer;
   }
-  Result<std::vector<PreparedDevice>> answer = Commit(claim, devices, edits, prepared);
-  if (answer.ok() && observer_ && !devices.empty()) {
-    observer_(claim, devices, picture);
+  ASSAY_RETURN_IF_ERROR(Commit(record, picture, prepared));
+  if (observer_ && !record.devices.empty()) {
+    observer_(claim, record.devices, picture);
   }
-  return answer;
+  return Answer(record);
+}
+
+Status Preparer::Locate(std::vector<DeviceRecord>& devices,
+                        const discovery::Picture& picture) const {
+  for (DeviceRecord& device : devices) {
+    const std::string subject = "device " + device.pool + "/" + device.device;
+    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
+    if (mutants::Is("foreign-devices") && !source) {
+      continue;
+    }
+    if (device.pool != options_.pool_name || !source) {
+      return NotFoundError(subject + " is not on this node");
+    }
+    if (source->gpu->needs == "lost") {
+      return UnavailableError(subject + " does not answer any more");
+    }
+    if (source->profile != nullptr) {
+      device.partition.emplace().place = source->place();
+    }
+  }
+  return OkStatus();
 }
 
 Status Preparer::CheckFree(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,
-                           const Checkpoint::Contents& known) const {
+                           const Checkpoint::Contents& known,
+                           const discovery::Picture& picture) const {
+  for (const DeviceRecord& a : devices) {
+    for (const DeviceRecord& b : devices) {
+      if (a.device != b.device && Excludes(a, b)) {
+        return FailedPreconditionError("the claim has both device " + a.pool + "/" + a.device +
+                                       " and device " + b.pool + "/" + b.device +
+                                       ", which exclude each other");
+      }
+    }
+  }
   for (const auto& [uid, other] : known.claims) {
     if (uid == claim.uid) {
       continue;
@@ -145,9 +182,13 @@ Status Preparer::CheckFree(const ClaimReference& claim, const std::vector<Device
     if (uid == claim.uid) {
       continue;
     }
-    const Result<std::vector<std::string>> held = specs_->DevicesOf(uid);
+    const Result<std::vector<DeviceRecord>> held = HeldInSpec(uid, picture);
     for (const DeviceRecord& device : devices) {
-      if (!device.admin_access && (!held.ok() || std::ranges::count(*held, device.device) != 0)) {
+      const bool may_be_held =
+          !held.ok() || std::ranges::any_of(*held, [&](const DeviceRecord& other) {
+            return HaveCommonHardware(device, other);
+          });
+      if (!device.admin_access && may_be_held) {
         return FailedPreconditionError("device " + device.pool + "/" + device.device +
                                        " may be prepared for claim " + uid +
                                        ", whose state cannot be read: " + damage.message());
@@ -157,63 +198,65 @@ Status Preparer::CheckFree(const ClaimReference& claim, const std::vector<Device
   return OkStatus();
 }
 
-Result<std::vector<cdi::DeviceEdits>> Preparer::EditsFor(const std::vector<DeviceRecord>& devices,
-                                                         const discovery::Picture& picture) const {
+Result<std::vector<DeviceRecord>> Preparer::HeldInSpec(const std::string& uid,
+                                                       const discovery::Picture& picture) const {
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> names, specs_->DevicesOf(uid));
+  std::vector<DeviceRecord> devices;
+  for (const std::string& name : names) {
+    DeviceRecord& device = devices.emplace_back();
+    device.pool = options_.pool_name;
+    device.device = name;
+    const std::optional<discovery::GpuDevice> source = picture.Find(name);
+    if (source && source->profile != nullptr) {
+      device.partition.emplace().place = source->place();
+    }
+  }
+  return devices;
+}
+
+std::vector<cdi::DeviceEdits> Preparer::EditsFor(const std::vector<DeviceRecord>& devices,
+                                                 const discovery::Picture& picture) const {
   std::vector<cdi::DeviceEdits> edits;
   for (const DeviceRecord& device : devices) {
-    const std::string subject = "device " + device.pool + "/" + device.device;
-    const discovery::Gpu* gpu = picture.FindByDeviceName(device.device);
-    if (mutants::Is("foreign-devices") && gpu == nullptr) {
-      edits.push_back({.device = device.device, .minor = 0});
+    // Shares of a device are one CDI device.
+    if (std::ranges::find(edits, device.device, &cdi::DeviceEdits::device) != edits.end() &&
+        !mutants::Is("first-device-again")) {
       continue;
     }
-    if (device.pool != options_.pool_name || gpu == nullptr) {
-      return NotFoundError(subject + " is not on this node");
-    }
-    if (gpu->needs == "lost") {
-      return UnavailableError(subject + " does not answer any more");
-    }
-    // Shares of a device are one CDI device.
-    if (std::ranges::find(edits, device.device, &cdi::DeviceEdits::device) == edits.end() ||
-        mutants::Is("first-device-again")) {
-      edits.push_back(
-          {.device = device.device, .minor = gpu->minor, .admin_access = device.admin_access});
+    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
+    cdi::DeviceEdits& added = edits.emplace_back();
+    added.device = device.device;
+    added.minor = source ? source->gpu->minor : 0;
+    added.admin_access = device.admin_access;
+    // An administrator's container has the GPU alone where there is no partition yet.
+    if (device.partition && !device.partition->uuid.empty()) {
+      added.mig = cdi::MigInstances{.gpu_minor = added.minor,
+                                    .gpu_instance = device.partition->gpu_instance,
+                                    .compute_instance = device.partition->compute_instance};
     }
   }
   return edits;
 }
 
-Result<std::vector<PreparedDevice>> Preparer::Commit(const ClaimReference& claim,
-                                                     const std::vector<DeviceRecord>& devices,
-                                                     const std::vector<cdi::DeviceEdits>& edits,
-                                                     bool prepared) {
-  ClaimRecord record{.uid = claim.uid,
-                     .namespace_ = claim.namespace_,
-                     .name = claim.name,
-                     .state = ClaimRecord::State::kStarted,
-                     .boot_id = options_.boot_id,
-                     .devices = devices};
+Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture, bool prepared) {
   // A claim that is prepared stays so while its spec is written anew.
-  if (!prepared) {
-    if (Status status = checkpoint_->Save(record); !status.ok()) {
-      ASSAY_RETURN_IF_ERROR(Forget(claim.uid));
-      return status;
-    }
-  }
-  record.state = ClaimRecord::State::kPrepared;
-  Status status = specs_->Write(claim.uid, edits);
+  Status status = prepared ? OkStatus() : checkpoint_->Save(record);
   if (status.ok()) {
+    status = partitions_.MakeReady(record.devices, picture, prepared);
+  }
+  if (status.ok()) {
+    status = specs_->Write(record.uid, EditsFor(record.devices, picture));
+  }
+  if (status.ok()) {
+    record.state = ClaimRecord::State::kPrepared;
     status = checkpoint_->Save(record);
   }
-  if (!status.ok()) {
-    if (!prepared) {
-      if (const Status undone = Forget(claim.uid); !undone.ok()) {
-        spdlog::error("claim {}: cannot be rolled back: {}", claim.ToString(), undone.ToString());
-      }
+  if (!status.ok() && !prepared) {
+    if (const Status undone = Forget(record.uid, record.devices); !undone.ok()) {
+      spdlog::error("claim {}: cannot be rolled back: {}", record.uid, undone.ToString());
     }
-    return status;
   }
-  return Answer(record);
+  return status;
 }
 
 std::vector<PreparedDevice> Preparer::Answer(const ClaimRecord& record) const {
@@ -235,37 +278,36 @@ Status Preparer::Unprepare(const ClaimReference& claim) {
     ASSAY_RETURN_IF_ERROR(claims_(claim.namespace_, claim.name).status());
   }
   ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Lock lock, checkpoint_->Acquire(kLockTimeout));
-  if (mutants::Is("forgets-unknown-claims")) {
-    ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Contents known, checkpoint_->Load());
-    if (!known.claims.contains(claim.uid)) {
-      return NotFoundError("the claim is not prepared");
-    }
+  const Result<ClaimRecord> record = checkpoint_->Load(claim.uid);
+  if (mutants::Is("forgets-unknown-claims") && !record.ok()) {
+    return NotFoundError("the claim is not prepared");
   }
-  ASSAY_RETURN_IF_ERROR(Forget(claim.uid));
+  // Partitions of which no readable record tells are ended by RemoveOrphans.
+  ASSAY_RETURN_IF_ERROR(
+      Forget(claim.uid, record.ok() ? record->devices : std::vector<DeviceRecord>()));
   turn.SetUnprepared();
   return OkStatus();
 }
 
-// The spec goes first: while it is there, a runtime could still use the device.
-Status Preparer::Forget(const std::string& uid) {
+// The spec goes first: while it is there, a runtime could still use the device. The record goes
+// last: it says what there is to end.
+Status Preparer::Forget(const std::string& uid, const std::vector<DeviceRecord>& devices) {
   if (!mutants::Is("keeps-spec")) {
     ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
   }
+  ASSAY_RETURN_IF_ERROR(partitions_.End(devices));
   return checkpoint_->Remove(uid);
 }
 
 Status Preparer::RemoveOrphans() {
   std::vector<ClaimRecord> records;
+  const Result<discovery::Picture> picture = monitor_->Refresh(kLookTimeout);
   {
     ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Lock lock, checkpoint_->Acquire(kLockTimeout));
     ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Contents known, checkpoint_->Load());
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> specs, specs_->Claims());
-    for (const std::string& uid : specs) {
-      if (!known.claims.contains(uid) && !known.damaged.contains(uid) &&
-          !mutants::Is("state-in-memory")) {
-        spdlog::info("removing the CDI spec of claim {}, which is not prepared", uid);
-        ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
-      }
+    ASSAY_RETURN_IF_ERROR(RemoveUnknownSpecs(known));
+    if (picture.ok()) {
+      EndUnknownPartitions(known, *picture);
     }
     for (const auto& [uid, damage] : known.damaged) {
       spdlog::error(
@@ -288,6 +330,34 @@ Status Preparer::RemoveOrphans() {
     }
   }
   return OkStatus();
+}
+
+Status Preparer::RemoveUnknownSpecs(const Checkpoint::Contents& known) {
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> specs, specs_->Claims());
+  for (const std::string& uid : specs) {
+    if (!known.claims.contains(uid) && !known.damaged.contains(uid) &&
+        !mutants::Is("state-in-memory")) {
+      spdlog::info("removing the CDI spec of claim {}, which is not prepared", uid);
+      ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
+    }
+  }
+  return OkStatus();
+}
+
+void Preparer::EndUnknownPartitions(const Checkpoint::Contents& known,
+                                    const discovery::Picture& picture) {
+  std::vector<DeviceRecord> held;
+  for (const auto& [uid, record] : known.claims) {
+    held.insert(held.end(), record.devices.begin(), record.devices.end());
+  }
+  for (const auto& [uid, damage] : known.damaged) {
+    const Result<std::vector<DeviceRecord>> devices = HeldInSpec(uid, picture);
+    if (!devices.ok()) {
+      return;  // Any of them may be its.
+    }
+    held.insert(held.end(), devices->begin(), devices->end());
+  }
+  partitions_.EndUnknown(held, picture);
 }
 
 }  // namespace assay::driver_ref::prepare

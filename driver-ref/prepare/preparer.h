@@ -1,12 +1,13 @@
 // Preparer: the life of a claim on this node: NodePrepareResources and NodeUnprepareResources,
 // idempotent, and safe against an end of the process at any moment.
 //
-//   record "started" -> CDI spec -> record "prepared"      prepare
-//   CDI spec gone -> record gone                           unprepare
+//   record "started" -> partitions -> CDI spec -> record "prepared"      prepare
+//   CDI spec gone -> partitions gone -> record gone                      unprepare
 //
 // Calls for one claim run one after the other; a Prepare that an Unprepare has overtaken does
 // nothing any more. Calls for different claims run in parallel but for the moments in which they
-// hold the checkpoint's lock; nobody waits for the API server or the hardware under that lock.
+// hold the checkpoint's lock; nobody waits for the API server under that lock, or for the hardware,
+// unless GPUs are divided: the kernel driver makes one partition after the other anyway.
 //
 // Thread-safe.
 #ifndef ASSAY_DRIVER_REF_PREPARE_PREPARER_H_
@@ -25,6 +26,7 @@
 #include "driver-ref/cdi/claim_specs.h"
 #include "driver-ref/discovery/monitor.h"
 #include "driver-ref/prepare/checkpoint.h"
+#include "driver-ref/prepare/partitions.h"
 
 namespace assay::driver_ref::prepare {
 
@@ -49,6 +51,8 @@ class Preparer {
     std::string pool_name;
     // Of the kernel that runs now; a claim that another one prepared is prepared again.
     std::string boot_id;
+    // Null: nobody here divides GPUs. Outlives this.
+    discovery::Partitioner* partitioner = nullptr;
   };
   // Reads a claim from the API server; has a time limit of its own.
   using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
@@ -65,27 +69,31 @@ class Preparer {
   // `cancelled` says that nobody waits for the answer any more; then nothing is left behind.
   Result<std::vector<PreparedDevice>> Prepare(const ClaimReference& claim,
                                               const std::function<bool()>& cancelled);
-  // Asks nobody: works without API server and hardware.
+  // Works without API server and hardware. kFailedPrecondition while a partition is used.
   Status Unprepare(const ClaimReference& claim);
 
-  // Removes CDI specs that belong to no claim of the checkpoint, and what is left of claims that
-  // the API server no longer has. At the start and from time to time.
+  // Removes CDI specs and partitions that belong to no claim of the checkpoint, and what is left of
+  // claims that the API server no longer has. At the start and from time to time.
   Status RemoveOrphans();
 
  private:
   class ClaimLock;
 
+  // Which of the devices is not on this node or cannot be used; notes where partitions lie.
+  Status Locate(std::vector<DeviceRecord>& devices, const discovery::Picture& picture) const;
   // `known`: what is prepared already, with the lock held.
   Status CheckFree(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,
-                   const Checkpoint::Contents& known) const;
-  // The edits of the devices, or which of them is not on this node.
-  Result<std::vector<cdi::DeviceEdits>> EditsFor(const std::vector<DeviceRecord>& devices,
-                                                 const discovery::Picture& picture) const;
-  Result<std::vector<PreparedDevice>> Commit(const ClaimReference& claim,
-                                             const std::vector<DeviceRecord>& devices,
-                                             const std::vector<cdi::DeviceEdits>& edits,
-                                             bool prepared);
-  Status Forget(const std::string& uid);
+                   const Checkpoint::Contents& known, const discovery::Picture& picture) const;
+  // What a claim holds whose file is damaged: its CDI spec still says.
+  Result<std::vector<DeviceRecord>> HeldInSpec(const std::string& uid,
+                                               const discovery::Picture& picture) const;
+  std::vector<cdi::DeviceEdits> EditsFor(const std::vector<DeviceRecord>& devices,
+                                         const discovery::Picture& picture) const;
+  // Makes what `record` says true, and completes it. `prepared`: it was so before.
+  Status Commit(ClaimRecord& record, const discovery::Picture& picture, bool prepared);
+  Status Forget(const std::string& uid, const std::vector<DeviceRecord>& devices);
+  Status RemoveUnknownSpecs(const Checkpoint::Contents& known);
+  void EndUnknownPartitions(const Checkpoint::Contents& known, const discovery::Picture& picture);
   std::vector<PreparedDevice> Answer(const ClaimRecord& record) const;
 
   Options options_;
@@ -94,6 +102,7 @@ class Preparer {
   discovery::Monitor* monitor_;
   ClaimSource claims_;
   Observer observer_;
+  Partitions partitions_;
 
   // The calls of one claim.
   struct Turn {

@@ -25,8 +25,12 @@ Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& devic
   if (device.share_id) {
     status["shareID"] = *device.share_id;
   }
-  if (const discovery::Gpu* gpu = picture.FindByDeviceName(device.device)) {
-    status["data"] = {{"uuid", gpu->uuid}};
+  if (device.partition) {
+    if (!device.partition->uuid.empty()) {
+      status["data"] = {{"uuid", device.partition->uuid}};
+    }
+  } else if (const auto source = picture.Find(device.device)) {
+    status["data"] = {{"uuid", source->gpu->uuid}};
   }
   return status;
 }

@@ -1,5 +1,5 @@
 // Tells in a claim's status how its devices fare (KEP-4817): each that is prepared is Ready, with
-// the UUID of its GPU.
+// the UUID of its GPU or MIG device.
 //
 // The driver needs to be allowed associated-node:patch of resourceclaims/driver.
 //

@@ -32,13 +32,13 @@ std::string Selector(const Publisher::Options& options) {
   return "spec.driver=" + options.driver_name + ",spec.nodeName=" + options.node_name;
 }
 
-std::vector<Device> WithoutTaintTimes(std::vector<Device> devices) {
-  for (Device& device : devices) {
+SliceContent WithoutTaintTimes(SliceContent content) {
+  for (Device& device : content.devices) {
     for (auto& taint : device.taints) {
       taint.time_added.reset();
     }
   }
-  return devices;
+  return content;
 }
 
 }  // namespace
@@ -56,17 +56,17 @@ Publisher::Publisher(api::client::Client& client, Options options)
 
 Publisher::~Publisher() { client_.loop().CancelTimer(timer_); }
 
-void Publisher::SetDevices(std::vector<Device> devices) {
-  if (devices_ == devices) {
+void Publisher::SetContent(SliceContent content) {
+  if (content_ == content) {
     return;
   }
-  devices_ = std::move(devices);
+  content_ = std::move(content);
   backoff_ = {};
   Schedule(kSettle);
 }
 
 void Publisher::Schedule(Duration delay) {
-  if (!devices_) {
+  if (!content_) {
     return;
   }
   if (running_) {
@@ -130,12 +130,13 @@ Task<Status> Publisher::Sync() {
   ASSAY_CO_RETURN_IF_ERROR(existing.status());
   for (ResourceSlice& slice : *existing) {
     for (const auto& [sent, stored] : dropped_) {
-      if (WithoutTaintTimes(slice.spec.devices) == stored) {
-        slice.spec.devices = sent;
+      if (WithoutTaintTimes(ContentOf(slice)) == stored) {
+        slice.spec.shared_counters = sent.counter_sets;
+        slice.spec.devices = sent.devices;
       }
     }
   }
-  co_return co_await Execute(PlanSlices(pool_, *devices_, *existing));
+  co_return co_await Execute(PlanSlices(pool_, *content_, *existing));
 }
 
 Task<Status> Publisher::FetchNode() {
@@ -197,13 +198,14 @@ Task<Status> Publisher::Execute(SlicePlan plan) {
 }
 
 void Publisher::NoteStored(const ResourceSlice& sent, const Object& stored) {
-  std::vector<Device> wanted = WithoutTaintTimes(sent.spec.devices);
-  std::vector<Device> kept = WithoutTaintTimes(stored.As<ResourceSlice>().spec.devices);
+  SliceContent wanted = WithoutTaintTimes(ContentOf(sent));
+  SliceContent kept = WithoutTaintTimes(ContentOf(stored.As<ResourceSlice>()));
   if (wanted == kept) {
     return;
   }
-  spdlog::warn("ResourceSlice {}: the API server does not keep every field of the devices",
-               stored.name());
+  spdlog::warn(
+      "ResourceSlice {}: the API server does not keep every field of the devices or counters",
+      stored.name());
   dropped_.emplace_back(std::move(wanted), std::move(kept));
   if (dropped_.size() > kMaxDropped) {
     dropped_.erase(dropped_.begin());

@@ -38,7 +38,7 @@ class Publisher {
   Publisher& operator=(const Publisher&) = delete;
 
   // From the first call on, slices are published.
-  void SetDevices(std::vector<api::resource::Device> devices);
+  void SetContent(SliceContent content);
 
  private:
   using Slices = std::vector<api::resource::ResourceSlice>;
@@ -55,11 +55,10 @@ class Publisher {
   api::client::AsyncClient client_;
   Options options_;
   PoolIdentity pool_;
-  std::optional<std::vector<api::resource::Device>> devices_;
-  // What the API server made of the devices of a slice, if it dropped something of them: it may not
-  // know every field. Sending them again would not help.
-  std::vector<std::pair<std::vector<api::resource::Device>, std::vector<api::resource::Device>>>
-      dropped_;
+  std::optional<SliceContent> content_;
+  // What the API server made of what a slice holds, if it dropped something of it: it may not know
+  // every field. Sending it again would not help.
+  std::vector<std::pair<SliceContent, SliceContent>> dropped_;
   api::client::Informer<api::resource::ResourceSlice> informer_;
   bool watching_ = false;
 

@@ -49,7 +49,7 @@ class PublisherTest : public ::testing::Test {
     for (int i = 0; i < count; ++i) {
       devices[static_cast<std::size_t>(i)].name = "gpu-" + std::to_string(i);
     }
-    publisher_->SetDevices(std::move(devices));
+    publisher_->SetContent({.counter_sets = {}, .devices = std::move(devices)});
     loop_.RunFor(5s);
   }
   std::vector<ResourceSlice> Slices() { return *api_.List<ResourceSlice>(); }
@@ -134,7 +134,7 @@ TEST_F(PublisherTest, AStormOfChangesIsFewWrites) {
   for (int i = 0; i < 500; ++i) {
     std::vector<Device> devices(1);
     devices[0].name = "gpu-" + std::to_string(i);
-    publisher_->SetDevices(std::move(devices));
+    publisher_->SetContent({.counter_sets = {}, .devices = std::move(devices)});
     loop_.RunFor(10ms);
   }
   loop_.RunFor(5s);

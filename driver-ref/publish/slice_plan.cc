@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,7 +19,8 @@ using api::resource::DeviceTaint;
 using api::resource::ResourceSlice;
 
 constexpr std::size_t kMaxDevices = 128;
-constexpr std::size_t kMaxDevicesWithTaints = 64;
+constexpr std::size_t kMaxDevicesWithTaints = 64;  // Or with counters.
+constexpr std::size_t kMaxCounterSets = 8;
 constexpr std::size_t kMinIndexDigits = 5;
 // Short of the API server's limit of 253 by more than it appends.
 constexpr std::size_t kMaxGenerateName = 240;
@@ -49,14 +51,35 @@ std::optional<std::size_t> DecodeIndex(const std::string& name, std::size_t digi
   return error == std::errc() && end == name.data() + digits ? std::optional(index) : std::nullopt;
 }
 
-std::vector<std::vector<Device>> Split(const std::vector<Device>& devices) {
-  const std::size_t size = DevicesPerSlice(devices);
-  std::vector<std::vector<Device>> parts(1);
-  for (const Device& device : devices) {
-    if (parts.back().size() == size) {
+// Whether both consume from one counter set.
+bool AreTogether(const Device& a, const Device& b) {
+  return !a.consumes_counters.empty() && !b.consumes_counters.empty() &&
+         a.consumes_counters[0].counter_set == b.consumes_counters[0].counter_set;
+}
+
+std::vector<SliceContent> Split(const SliceContent& content) {
+  std::vector<SliceContent> parts;
+  for (std::size_t i = 0; i < content.counter_sets.size(); ++i) {
+    if (i % kMaxCounterSets == 0) {
       parts.emplace_back();
     }
-    parts.back().push_back(device);
+    parts.back().counter_sets.push_back(content.counter_sets[i]);
+  }
+  parts.emplace_back();
+  const std::size_t size = DevicesPerSlice(content.devices);
+  for (auto group = content.devices.begin(); group != content.devices.end();) {
+    const auto end = std::find_if_not(group, content.devices.end(), [&](const Device& device) {
+      return AreTogether(*group, device);
+    });
+    const auto count = static_cast<std::size_t>(std::max(end - group, std::ptrdiff_t{1}));
+    const std::size_t room = size - parts.back().devices.size();
+    if (room == 0 || (count > room && count <= size)) {
+      parts.emplace_back();
+    }
+    const auto taken = std::min(count, size - parts.back().devices.size());
+    const auto next = group + static_cast<std::ptrdiff_t>(taken);
+    parts.back().devices.insert(parts.back().devices.end(), group, next);
+    group = next;
   }
   return parts;
 }
@@ -97,14 +120,19 @@ std::vector<api::meta::OwnerReference> Owners(const PoolIdentity& pool) {
 }  // namespace
 
 std::size_t DevicesPerSlice(const std::vector<Device>& devices) {
-  const bool tainted =
-      std::ranges::any_of(devices, [](const Device& device) { return !device.taints.empty(); });
-  return tainted ? kMaxDevicesWithTaints : kMaxDevices;
+  const bool fewer = std::ranges::any_of(devices, [](const Device& device) {
+    return !device.taints.empty() || !device.consumes_counters.empty();
+  });
+  return fewer ? kMaxDevicesWithTaints : kMaxDevices;
 }
 
-SlicePlan PlanSlices(const PoolIdentity& pool, const std::vector<Device>& devices,
+SliceContent ContentOf(const ResourceSlice& slice) {
+  return {.counter_sets = slice.spec.shared_counters, .devices = slice.spec.devices};
+}
+
+SlicePlan PlanSlices(const PoolIdentity& pool, const SliceContent& content,
                      const std::vector<ResourceSlice>& existing) {
-  const std::vector<std::vector<Device>> parts = Split(devices);
+  const std::vector<SliceContent> parts = Split(content);
   const std::size_t digits = IndexDigits(parts.size());
 
   std::int64_t generation = 0;
@@ -137,7 +165,8 @@ SlicePlan PlanSlices(const PoolIdentity& pool, const std::vector<Device>& device
     slice.spec.pool.name = pool.node_name;
     slice.spec.pool.generation = generation;
     slice.spec.pool.resource_slice_count = static_cast<std::int64_t>(parts.size());
-    slice.spec.devices = WithKnownTaintTimes(parts[index], base.spec.devices);
+    slice.spec.shared_counters = parts[index].counter_sets;
+    slice.spec.devices = WithKnownTaintTimes(parts[index].devices, base.spec.devices);
     return slice;
   };
 

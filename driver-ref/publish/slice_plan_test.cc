@@ -25,6 +25,10 @@ std::vector<Device> Devices(int count) {
   return devices;
 }
 
+SliceContent Content(const std::vector<Device>& devices) {
+  return {.counter_sets = {}, .devices = devices};
+}
+
 // What the API server has once the plan is carried out.
 std::vector<ResourceSlice> Apply(const SlicePlan& plan, std::vector<ResourceSlice> slices) {
   const auto erase = [&](const std::string& name) {
@@ -45,11 +49,11 @@ std::vector<ResourceSlice> Apply(const SlicePlan& plan, std::vector<ResourceSlic
 }
 
 std::vector<ResourceSlice> Publish(const std::vector<Device>& devices) {
-  return Apply(PlanSlices(kPool, devices, {}), {});
+  return Apply(PlanSlices(kPool, Content(devices), {}), {});
 }
 
 TEST(SlicePlanTest, PublishesANewPool) {
-  const SlicePlan plan = PlanSlices(kPool, Devices(8), {});
+  const SlicePlan plan = PlanSlices(kPool, Content(Devices(8)), {});
   ASSERT_THAT(plan.create, SizeIs(1));
   const ResourceSlice& slice = plan.create[0];
   EXPECT_EQ(slice.metadata.generate_name, "00000-gpu.example.com-node-1-");
@@ -74,12 +78,12 @@ TEST(SlicePlanTest, PublishesAPoolWithoutDevices) {
 }
 
 TEST(SlicePlanTest, LeavesAloneWhatIsAsItShouldBe) {
-  EXPECT_TRUE(PlanSlices(kPool, Devices(300), Publish(Devices(300))).empty());
+  EXPECT_TRUE(PlanSlices(kPool, Content(Devices(300)), Publish(Devices(300))).empty());
 }
 
 TEST(SlicePlanTest, OneChangedSliceKeepsItsGeneration) {
   const auto before = Publish(Devices(2));
-  const SlicePlan plan = PlanSlices(kPool, Devices(1), before);
+  const SlicePlan plan = PlanSlices(kPool, Content(Devices(1)), before);
   ASSERT_THAT(plan.update, SizeIs(1));
   EXPECT_EQ(plan.update[0].metadata.name, before[0].metadata.name);
   EXPECT_EQ(plan.update[0].spec.pool.generation, 1);
@@ -93,20 +97,76 @@ TEST(SlicePlanTest, SplitsBy128AndBy64OnceThereAreTaints) {
   ASSERT_THAT(untainted, SizeIs(2));
   EXPECT_THAT(untainted[0].spec.devices, SizeIs(128));
   devices[0].taints.emplace_back().key = "a/b";
-  const auto slices = Apply(PlanSlices(kPool, devices, untainted), untainted);
+  const auto slices = Apply(PlanSlices(kPool, Content(devices), untainted), untainted);
   ASSERT_THAT(slices, SizeIs(3));
   for (const ResourceSlice& slice : slices) {
     EXPECT_LE(slice.spec.devices.size(), 64u);
     EXPECT_EQ(slice.spec.pool.generation, 2);
     EXPECT_EQ(slice.spec.pool.resource_slice_count, 3);
   }
-  EXPECT_TRUE(PlanSlices(kPool, devices, slices).empty());
+  EXPECT_TRUE(PlanSlices(kPool, Content(devices), slices).empty());
+}
+
+// `gpus` of 26 devices each, as an H100 has them.
+SliceContent DividedGpus(int gpus) {
+  SliceContent content;
+  for (int gpu = 0; gpu < gpus; ++gpu) {
+    const std::string name = "gpu-" + std::to_string(gpu);
+    content.counter_sets.emplace_back().name = name;
+    for (int i = 0; i < 26; ++i) {
+      Device& device = content.devices.emplace_back();
+      device.name = name + "-" + std::to_string(i);
+      device.consumes_counters.emplace_back().counter_set = name;
+    }
+  }
+  return content;
+}
+
+TEST(SlicePlanTest, CounterSetsHaveSlicesOfTheirOwn) {
+  const auto slices = Apply(PlanSlices(kPool, DividedGpus(9), {}), {});
+  ASSERT_THAT(slices, SizeIs(2 + 5));
+  EXPECT_THAT(slices[0].spec.shared_counters, SizeIs(8));
+  EXPECT_THAT(slices[1].spec.shared_counters, SizeIs(1));
+  std::size_t devices = 0;
+  for (const ResourceSlice& slice : slices) {
+    EXPECT_TRUE(slice.spec.shared_counters.empty() || slice.spec.devices.empty());
+    EXPECT_LE(slice.spec.devices.size(), 64u);
+    EXPECT_EQ(slice.spec.pool.resource_slice_count, 7);
+    devices += slice.spec.devices.size();
+  }
+  EXPECT_EQ(devices, 9u * 26u);
+  EXPECT_TRUE(PlanSlices(kPool, DividedGpus(9), slices).empty());
+}
+
+TEST(SlicePlanTest, WhatHappensToOneGpuChangesOneSlice) {
+  SliceContent content = DividedGpus(8);
+  const auto slices = Apply(PlanSlices(kPool, content, {}), {});
+  for (Device& device : content.devices) {
+    if (device.name.starts_with("gpu-2-")) {
+      device.taints.emplace_back().key = "a/b";
+    }
+  }
+  const SlicePlan plan = PlanSlices(kPool, content, slices);
+  EXPECT_THAT(plan.update, SizeIs(1));
+  EXPECT_THAT(plan.create, IsEmpty());
+}
+
+TEST(SlicePlanTest, AGpuWithMoreDevicesThanASliceHoldsIsSpread) {
+  SliceContent content;
+  content.devices = Devices(130);
+  for (Device& device : content.devices) {
+    device.consumes_counters.emplace_back().counter_set = "one";
+  }
+  const auto slices = Apply(PlanSlices(kPool, content, {}), {});
+  ASSERT_THAT(slices, SizeIs(3));
+  EXPECT_THAT(slices[0].spec.devices, SizeIs(64));
+  EXPECT_THAT(slices[2].spec.devices, SizeIs(2));
 }
 
 TEST(SlicePlanTest, AMissingSliceComesBackWithANewGeneration) {
   auto slices = Publish(Devices(200));
   slices.pop_back();
-  const SlicePlan plan = PlanSlices(kPool, Devices(200), slices);
+  const SlicePlan plan = PlanSlices(kPool, Content(Devices(200)), slices);
   EXPECT_THAT(plan.create, SizeIs(1));
   EXPECT_THAT(plan.update, SizeIs(1));
   for (const ResourceSlice& slice : Apply(plan, slices)) {
@@ -126,7 +186,7 @@ TEST(SlicePlanTest, RemovesWhatAFormerRunLeft) {
   other_pool.spec.pool.name = "other";
   other_pool.spec.pool.generation = 7;
   slices.insert(slices.end(), {old, foreign_name, other_pool});
-  const SlicePlan plan = PlanSlices(kPool, Devices(1), slices);
+  const SlicePlan plan = PlanSlices(kPool, Content(Devices(1)), slices);
   EXPECT_THAT(plan.remove, SizeIs(3));
   EXPECT_THAT(plan.update, IsEmpty());
   EXPECT_THAT(plan.create, IsEmpty());
@@ -136,7 +196,7 @@ TEST(SlicePlanTest, RevertsForeignChanges) {
   auto slices = Publish(Devices(1));
   slices[0].spec.devices[0].name = "edited";
   slices[0].metadata.owner_references.clear();
-  const SlicePlan plan = PlanSlices(kPool, Devices(1), slices);
+  const SlicePlan plan = PlanSlices(kPool, Content(Devices(1)), slices);
   ASSERT_THAT(plan.update, SizeIs(1));
   EXPECT_EQ(plan.update[0].spec.devices[0].name, "gpu-0");
   EXPECT_THAT(plan.update[0].metadata.owner_references, SizeIs(1));
@@ -149,9 +209,9 @@ TEST(SlicePlanTest, ATaintKeepsItsTime) {
   taint.effect = "NoSchedule";
   auto slices = Publish(devices);
   slices[0].spec.devices[0].taints[0].time_added = api::meta::Time::FromUnix(1000);
-  EXPECT_TRUE(PlanSlices(kPool, devices, slices).empty());
+  EXPECT_TRUE(PlanSlices(kPool, Content(devices), slices).empty());
   devices[1].taints.push_back(taint);
-  const SlicePlan plan = PlanSlices(kPool, devices, slices);
+  const SlicePlan plan = PlanSlices(kPool, Content(devices), slices);
   ASSERT_THAT(plan.update, SizeIs(1));
   EXPECT_EQ(plan.update[0].spec.devices[0].taints[0].time_added, api::meta::Time::FromUnix(1000));
   EXPECT_FALSE(plan.update[0].spec.devices[1].taints[0].time_added);
@@ -160,7 +220,7 @@ TEST(SlicePlanTest, ATaintKeepsItsTime) {
 TEST(SlicePlanTest, LongNamesStayNames) {
   const PoolIdentity pool{
       .driver_name = std::string(63, 'd'), .node_name = std::string(253, 'n'), .node_uid = "u"};
-  const auto name = PlanSlices(pool, {}, {}).create.at(0).metadata.generate_name;
+  const auto name = PlanSlices(pool, Content({}), {}).create.at(0).metadata.generate_name;
   EXPECT_LE(name.size(), 248u);
   EXPECT_THAT(name, StartsWith("00000-ddd"));
 }
