@@ -18,6 +18,10 @@ namespace {
 
 using layout::CallLog;
 
+// Who may write the log can also cut it short, under the programs that have it mapped.
+constexpr mode_t kOwners = 0600;
+constexpr mode_t kEverybodys = 0666;
+
 std::filesystem::path LogPath(const std::filesystem::path& state) {
   return state.string() + layout::kCallLogSuffix;
 }
@@ -105,13 +109,12 @@ Status MakeCallLog(const std::filesystem::path& state, std::uint64_t instance_id
   layout::FormatCallLog(&header, instance_id);
   const std::filesystem::path path = LogPath(state);
   const std::string unfinished = path.string() + ".new";
-  const int fd = open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  const int fd = open(unfinished.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, kOwners);
   if (fd < 0) {
     return ErrnoError(errno, unfinished);
   }
-  // Every user's programs write it, whatever the umask. It is sparse until it is switched on.
-  const bool made = fchmod(fd, 0666) == 0 &&
-                    ftruncate(fd, static_cast<off_t>(layout::kCallLogSize)) == 0 &&
+  // It is sparse until it is switched on.
+  const bool made = ftruncate(fd, static_cast<off_t>(layout::kCallLogSize)) == 0 &&
                     pwrite(fd, &header, sizeof(header), 0) == sizeof(header) &&
                     rename(unfinished.c_str(), path.c_str()) == 0;
   const int error = errno;
@@ -119,10 +122,14 @@ Status MakeCallLog(const std::filesystem::path& state, std::uint64_t instance_id
   return made ? OkStatus() : ErrnoError(error, path.string());
 }
 
-Status StartCallLog(const Node& node) {
+Status StartCallLog(const Node& node, CallLogOptions options) {
   CallLog log;
   ASSAY_RETURN_IF_ERROR(OpenLog(node, /*writable=*/true, log));
-  ASSAY_RETURN_IF_ERROR(Reserve(LogPath(node.state_path())));
+  const std::filesystem::path path = LogPath(node.state_path());
+  ASSAY_RETURN_IF_ERROR(Reserve(path));
+  if (chmod(path.c_str(), options.of_everyone ? kEverybodys : kOwners) != 0) {
+    return ErrnoError(errno, path.string());
+  }
   log.Start();
   return OkStatus();
 }

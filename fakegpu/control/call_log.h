@@ -50,8 +50,13 @@ struct CallReport {
 // Makes the log of a node whose state is made, switched off. Node::Create does so.
 Status MakeCallLog(const std::filesystem::path& state, std::uint64_t instance_id);
 
+struct CallLogOptions {
+  // Programs of other users than the node's are logged too, those that start from now on. They may
+  // then write the log, and one that cuts it short ends every program that logs (SIGBUS).
+  bool of_everyone = false;
+};
 // Begins anew: what was logged before is gone. kNotFound where the node has no log.
-Status StartCallLog(const Node& node);
+Status StartCallLog(const Node& node, CallLogOptions options = {});
 // What was logged stays.
 Status StopCallLog(const Node& node);
 Result<CallReport> ReadCallLog(const Node& node);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <iterator>
 #include <system_error>
 
 #include "base/file.h"
@@ -119,6 +120,15 @@ std::vector<GpuInstanceInfo> DescribeInstances(const layout::GpuState& gpu) {
   return instances;
 }
 
+// As layout::Process::Type counts them, from kCompute on.
+constexpr std::string_view kProcessTypes[] = {"compute", "graphics", "mps"};
+
+ProcessType TypeOf(const layout::Process& process) {
+  return process.type == layout::Process::kGraphics ? ProcessType::kGraphics
+         : process.type == layout::Process::kMps    ? ProcessType::kMps
+                                                    : ProcessType::kCompute;
+}
+
 GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, std::uint32_t slot,
                     std::int64_t now) {
   const layout::Readings readings = layout::Measure(gpu, now);
@@ -149,8 +159,14 @@ GpuInfo DescribeGpu(const layout::NodeState& node, const layout::GpuState& gpu, 
   info.faults = model::DescribeFaults(node, gpu, slot);
   for (const layout::Process& process : gpu.processes) {
     if (process.type != layout::Process::kFree) {
-      ProcessInfo described{
-          .pid = process.pid, .name = Text(process.name), .memory_bytes = process.memory_bytes};
+      ProcessInfo described{.pid = process.pid,
+                            .name = Text(process.name),
+                            .memory_bytes = process.memory_bytes,
+                            .type = TypeOf(process),
+                            .encoder_percent = process.encoder_percent,
+                            .decoder_percent = process.decoder_percent,
+                            .jpeg_percent = process.jpeg_percent,
+                            .ofa_percent = process.ofa_percent};
       if (process.gpu_instance != layout::kNoInstance) {
         described.gpu_instance = process.gpu_instance;
         described.compute_instance = process.compute_instance;
@@ -216,6 +232,17 @@ void RetireNode(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+Result<ProcessType> ParseProcessType(std::string_view text) {
+  const auto* found = std::find(std::begin(kProcessTypes), std::end(kProcessTypes), text);
+  if (found == std::end(kProcessTypes)) {
+    return InvalidArgumentError("process type \"" + std::string(text) +
+                                "\": expected compute, graphics or mps");
+  }
+  return static_cast<ProcessType>(found - std::begin(kProcessTypes));
+}
+
+std::string_view ToString(ProcessType type) { return kProcessTypes[static_cast<int>(type)]; }
 
 std::filesystem::path StatePathFromEnvironment() {
   const char* path = std::getenv(std::string(kStateVariable).c_str());
@@ -310,8 +337,13 @@ Status Node::LoadDriver() const { return ChangeNode(state_path_, model::LoadDriv
 
 Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
                           std::uint32_t utilization_percent) const {
-  if (process.pid == 0 || utilization_percent > 100) {
-    return InvalidArgumentError("a process needs a pid, and a utilisation from 0 to 100 percent");
+  const std::uint32_t percents[] = {utilization_percent, process.encoder_percent,
+                                    process.decoder_percent, process.jpeg_percent,
+                                    process.ofa_percent};
+  if (process.pid == 0 || *std::max_element(std::begin(percents), std::end(percents)) > 100) {
+    return InvalidArgumentError(
+        "a process needs a pid, and a utilisation of the GPU and of each engine from 0 to 100 "
+        "percent");
   }
   return ChangeGpus(
       state_path_, gpu, [&](layout::Transaction& transaction, std::uint32_t slot) -> Status {
@@ -324,6 +356,9 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
         }
         ASSAY_ASSIGN_OR_RETURN(const layout::GpuInstance* const instance,
                                InstanceOf(state, process));
+        if (process.encoder_percent != 0 && state.identity.encoders == 0) {
+          return FailedPreconditionError("this board has no video encoder");
+        }
         const std::uint64_t free_bytes = FreeBytes(state, instance);
         if (process.memory_bytes > free_bytes) {
           return ResourceExhaustedError(std::to_string(free_bytes) + " bytes are free, not " +
@@ -336,7 +371,7 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
           return ResourceExhaustedError("it has " + std::to_string(layout::kMaxProcesses) +
                                         " processes, which is the most");
         }
-        free->type = layout::Process::kCompute;
+        free->type = static_cast<std::uint32_t>(process.type) + layout::Process::kCompute;
         free->pid = process.pid;
         free->gpu_instance = process.gpu_instance.value_or(layout::kNoInstance);
         free->compute_instance = process.compute_instance.value_or(layout::kNoInstance);
@@ -344,6 +379,10 @@ Status Node::StartProcess(std::string_view gpu, const ProcessInfo& process,
         free->start_ns = now;
         free->sm_percent = utilization_percent;
         free->memory_percent = utilization_percent / 2;
+        free->encoder_percent = process.encoder_percent;
+        free->decoder_percent = process.decoder_percent;
+        free->jpeg_percent = process.jpeg_percent;
+        free->ofa_percent = process.ofa_percent;
         return model::SetText(process.name, free->name);
       });
 }

@@ -28,7 +28,9 @@ namespace assay::fakegpu::control {
 using model::EccFault;
 using model::Fault;
 using model::LostFault;
+using model::NvLinkErrorFault;
 using model::NvLinkFault;
+using model::PcieReplayFault;
 using model::PowerBrakeFault;
 using model::ReturnFault;
 using model::ThermalFault;
@@ -50,6 +52,11 @@ struct CreateOptions {
   bool replace = false;
 };
 
+enum class ProcessType { kCompute, kGraphics, kMps };
+// As fakegpuctl and scenarios write it: "compute", "graphics", "mps".
+Result<ProcessType> ParseProcessType(std::string_view text);
+std::string_view ToString(ProcessType type);
+
 struct ProcessInfo {
   std::uint32_t pid = 0;
   std::string name;
@@ -57,6 +64,12 @@ struct ProcessInfo {
   // The MIG instance that it runs in, by NVML's ids: both where MIG mode is on, else neither.
   std::optional<std::uint32_t> gpu_instance;
   std::optional<std::uint32_t> compute_instance;
+  ProcessType type = ProcessType::kCompute;
+  // Of the media engines, of which it uses so many percent.
+  std::uint32_t encoder_percent = 0;
+  std::uint32_t decoder_percent = 0;
+  std::uint32_t jpeg_percent = 0;
+  std::uint32_t ofa_percent = 0;
 };
 
 struct ComputeInstanceInfo {
@@ -144,7 +157,8 @@ class Node {
   Status LoadDriver() const;
 
   // A process starts on a GPU, or ends. kAlreadyExists, kNotFound (its MIG instance too),
-  // kResourceExhausted; kFailedPrecondition where MIG mode wants an instance, or has none.
+  // kResourceExhausted; kFailedPrecondition where MIG mode wants an instance, or has none, and
+  // where the board has no encoder that it could use.
   Status StartProcess(std::string_view gpu, const ProcessInfo& process,
                       std::uint32_t utilization_percent) const;
   Status EndProcess(std::string_view gpu, std::uint32_t pid) const;
@@ -161,8 +175,9 @@ class Node {
 };
 
 // Parses a fault as fakegpuctl and testee hooks write it: "xid=79", "xid=43,gi=1,ci=0",
-// "ecc=uncorrected,count=4", "lost", "thermal=95", "power-brake", "nvlink=3",
-// "return=nvmlDeviceGetName:15". kInvalidArgument says what was expected.
+// "ecc=uncorrected,memory=sram,count=4", "lost", "thermal=95", "power-brake", "nvlink=3",
+// "nvlink-errors=3,counter=replay,count=7", "pcie-replays=5", "return=nvmlDeviceGetName:15".
+// kInvalidArgument says what was expected.
 Result<Fault> ParseFault(std::string_view text);
 // The same text back.
 std::string FaultToString(const Fault& fault);

@@ -134,6 +134,31 @@ TEST_F(ControlTest, ProcessesComeAndGo) {
   EXPECT_THAT(node().EndProcess("0", 17), StatusIs(StatusCode::kNotFound));
 }
 
+TEST_F(ControlTest, ProcessesUseEngines) {
+  ProcessInfo process{.pid = 17,
+                      .name = "transcode",
+                      .memory_bytes = 1,
+                      .type = ProcessType::kGraphics,
+                      .decoder_percent = 30,
+                      .jpeg_percent = 20,
+                      .ofa_percent = 10};
+  ASSERT_THAT(node().StartProcess("0", process, 40), IsOk());
+  const std::vector<ProcessInfo> shown = Gpu(0).processes;
+  ASSERT_EQ(shown.size(), 1U);
+  EXPECT_EQ(shown[0].type, ProcessType::kGraphics);
+  EXPECT_EQ(shown[0].decoder_percent, 30U);
+  EXPECT_EQ(shown[0].jpeg_percent, 20U);
+  EXPECT_EQ(shown[0].ofa_percent, 10U);
+  process.pid = 18;
+  process.ofa_percent = 101;
+  EXPECT_THAT(node().StartProcess("0", process, 40), StatusIs(StatusCode::kInvalidArgument));
+  process.ofa_percent = 0;
+  process.encoder_percent = 1;
+  EXPECT_THAT(node().StartProcess("0", process, 40),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("encoder")))
+      << "an H100 has none";
+}
+
 TEST_F(ControlTest, AHeldClockStandsStill) {
   EXPECT_THAT(node().StepClock(std::chrono::seconds(1)), StatusIs(StatusCode::kFailedPrecondition));
   ASSERT_THAT(node().HoldClock(), IsOk());
@@ -155,7 +180,9 @@ TEST_F(ControlTest, OpensOnlyStateFiles) {
 TEST(FaultTextTest, ReadsWhatItWrites) {
   for (const char* text :
        {"xid=79", "xid=43,gi=1,ci=0", "ecc=corrected", "ecc=uncorrected,count=4", "lost",
-        "thermal=95", "power-brake", "nvlink=3", "return=nvmlDeviceGetName:15"}) {
+        "thermal=95", "power-brake", "nvlink=3", "ecc=corrected,memory=sram",
+        "nvlink-errors=2,counter=replay", "nvlink-errors=2,counter=ecc-data,count=9",
+        "pcie-replays=5", "return=nvmlDeviceGetName:15"}) {
     Result<Fault> fault = ParseFault(text);
     ASSERT_THAT(fault, IsOk()) << text;
     EXPECT_EQ(FaultToString(*fault), text);
@@ -165,7 +192,8 @@ TEST(FaultTextTest, ReadsWhatItWrites) {
 TEST(FaultTextTest, RefusesWhatItDoesNotKnow) {
   for (const char* text :
        {"", "xid", "xid=", "xid=x", "xid=79,g=1", "xid=-1", "xid=79x", "ecc=soft", "lost=1",
-        "thermal", "nvlink=a", "return=nvmlInit", "return=foo:1", "fire", "xid=79,gi=z"}) {
+        "thermal", "nvlink=a", "ecc=corrected,memory=l2", "nvlink-errors=2", "pcie-replays",
+        "nvlink-errors=2,counter=crc", "return=nvmlInit", "return=foo:1", "fire", "xid=79,gi=z"}) {
     EXPECT_THAT(ParseFault(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr("expected")))
         << text;
   }

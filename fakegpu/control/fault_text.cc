@@ -1,6 +1,8 @@
 // Faults as text: "xid=79,gi=1" and back.
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <optional>
 
@@ -12,8 +14,14 @@ namespace {
 using Fields = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::string_view kExpected =
-    "expected xid=N[,gi=N][,ci=N], ecc=corrected|uncorrected[,count=N], lost, thermal=CELSIUS, "
-    "power-brake, nvlink=N or return=FUNCTION:CODE";
+    "expected xid=N[,gi=N][,ci=N], ecc=corrected|uncorrected[,memory=dram|sram][,count=N], lost, "
+    "thermal=CELSIUS, power-brake, nvlink=N, "
+    "nvlink-errors=N,counter=replay|recovery|crc-flit|crc-data|ecc-data[,count=N], "
+    "pcie-replays=N or return=FUNCTION:CODE";
+
+// As NvLinkErrorFault::Counter counts them.
+constexpr std::string_view kLinkCounters[] = {"replay", "recovery", "crc-flit", "crc-data",
+                                              "ecc-data"};
 
 Status Wrong(std::string_view text, std::string_view why) {
   return InvalidArgumentError("fault \"" + std::string(text) + "\": " + std::string(why));
@@ -111,10 +119,13 @@ Result<Fault> ParseFault(std::string_view text) {
     }
   } else if (parts.kind == "ecc") {
     const std::string type = reader.Take("ecc");
-    if (type == "corrected" || type == "uncorrected") {
+    const std::string memory = reader.Take("memory");
+    if ((type == "corrected" || type == "uncorrected") &&
+        (memory.empty() || memory == "dram" || memory == "sram")) {
       fault = EccFault{
           .type = type == "corrected" ? EccFault::Type::kCorrected : EccFault::Type::kUncorrected,
-          .count = reader.TakeNumber<std::uint64_t>("count").value_or(1)};
+          .count = reader.TakeNumber<std::uint64_t>("count").value_or(1),
+          .memory = memory == "sram" ? EccFault::Memory::kSram : EccFault::Memory::kDram};
     }
   } else if (parts.kind == "lost" && reader.Take("lost").empty()) {
     fault = LostFault{};
@@ -127,6 +138,20 @@ Result<Fault> ParseFault(std::string_view text) {
   } else if (parts.kind == "nvlink") {
     if (const auto link = reader.TakeNumber<std::uint32_t>("nvlink")) {
       fault = NvLinkFault{.link = *link};
+    }
+  } else if (parts.kind == "nvlink-errors") {
+    const std::string name = reader.Take("counter");
+    const auto* counter = std::find(std::begin(kLinkCounters), std::end(kLinkCounters), name);
+    const auto link = reader.TakeNumber<std::uint32_t>("nvlink-errors");
+    if (link && counter != std::end(kLinkCounters)) {
+      fault = NvLinkErrorFault{
+          .link = *link,
+          .counter = static_cast<NvLinkErrorFault::Counter>(counter - std::begin(kLinkCounters)),
+          .count = reader.TakeNumber<std::uint64_t>("count").value_or(1)};
+    }
+  } else if (parts.kind == "pcie-replays") {
+    if (const auto count = reader.TakeNumber<std::uint64_t>("pcie-replays")) {
+      fault = PcieReplayFault{.count = *count};
     }
   } else if (parts.kind == "return") {
     ASSAY_ASSIGN_OR_RETURN(fault, ParseReturn(text, reader.Take("return")));
@@ -148,6 +173,7 @@ std::string FaultToString(const Fault& fault) {
     std::string operator()(const EccFault& f) const {
       return std::string("ecc=") +
              (f.type == EccFault::Type::kCorrected ? "corrected" : "uncorrected") +
+             (f.memory == EccFault::Memory::kSram ? ",memory=sram" : "") +
              (f.count == 1 ? "" : ",count=" + std::to_string(f.count));
     }
     std::string operator()(const LostFault&) const { return "lost"; }
@@ -157,6 +183,14 @@ std::string FaultToString(const Fault& fault) {
     std::string operator()(const PowerBrakeFault&) const { return "power-brake"; }
     std::string operator()(const NvLinkFault& f) const {
       return "nvlink=" + std::to_string(f.link);
+    }
+    std::string operator()(const NvLinkErrorFault& f) const {
+      return "nvlink-errors=" + std::to_string(f.link) +
+             ",counter=" + std::string(kLinkCounters[static_cast<int>(f.counter)]) +
+             (f.count == 1 ? "" : ",count=" + std::to_string(f.count));
+    }
+    std::string operator()(const PcieReplayFault& f) const {
+      return "pcie-replays=" + std::to_string(f.count);
     }
     std::string operator()(const ReturnFault& f) const {
       return "return=" + f.function + ":" + std::to_string(f.code);

@@ -54,8 +54,18 @@ Result<std::uint32_t> Pid(const Yaml& value) {
   return static_cast<std::uint32_t>(pid);
 }
 
+// Of an engine; 0 where there is no `key`.
+Result<std::uint32_t> Percent(const Yaml& value, const char* key) {
+  ASSAY_ASSIGN_OR_RETURN(const std::uint64_t percent, value.GetUint64Or(key, 0));
+  if (percent > 100) {
+    return value.Error(std::string(key) + ": expected 0 to 100 percent");
+  }
+  return static_cast<std::uint32_t>(percent);
+}
+
 Status ReadStart(const Yaml& value, const std::string& gpu, ScenarioStep& step) {
-  ASSAY_RETURN_IF_ERROR(value.CheckKeys({"pid", "name", "memory_mib", "utilization"}));
+  ASSAY_RETURN_IF_ERROR(value.CheckKeys(
+      {"pid", "name", "memory_mib", "utilization", "type", "encoder", "decoder", "jpeg", "ofa"}));
   ProcessInfo process;
   ASSAY_ASSIGN_OR_RETURN(const Yaml* pid, value.Require("pid"));
   ASSAY_ASSIGN_OR_RETURN(process.pid, Pid(*pid));
@@ -65,6 +75,16 @@ Status ReadStart(const Yaml& value, const std::string& gpu, ScenarioStep& step) 
   if (memory > kMaxMemoryMib || utilization > 100) {
     return value.Error("expected a utilization from 0 to 100, and memory that a GPU may have");
   }
+  ASSAY_ASSIGN_OR_RETURN(const std::string type, value.GetStringOr("type", "compute"));
+  Result<ProcessType> parsed = ParseProcessType(type);
+  if (!parsed.ok()) {
+    return value.Error(parsed.status().message());
+  }
+  process.type = *parsed;
+  ASSAY_ASSIGN_OR_RETURN(process.encoder_percent, Percent(value, "encoder"));
+  ASSAY_ASSIGN_OR_RETURN(process.decoder_percent, Percent(value, "decoder"));
+  ASSAY_ASSIGN_OR_RETURN(process.jpeg_percent, Percent(value, "jpeg"));
+  ASSAY_ASSIGN_OR_RETURN(process.ofa_percent, Percent(value, "ofa"));
   process.memory_bytes = memory * kMebibyte;
   step.text += " process " + std::to_string(process.pid) + " starts";
   step.run = [gpu, process, utilization](const Node& node) {

@@ -44,7 +44,7 @@ struct Link {
   std::uint32_t remote_link;
   PciAddress remote_pci;
   std::uint32_t remote_device_id;
-  std::uint32_t reserved;
+  std::uint32_t downs;      // How often it went down.
   std::uint64_t errors[5];  // By nvmlNvLinkErrorCounter_t.
 };
 
@@ -61,6 +61,8 @@ struct Process {
   std::uint32_t memory_percent;
   std::uint32_t encoder_percent;
   std::uint32_t decoder_percent;
+  std::uint32_t jpeg_percent;
+  std::uint32_t ofa_percent;
   char name[64];
 };
 
@@ -250,8 +252,9 @@ struct Settings {
   std::uint32_t timeslice;
   std::uint32_t drain;
   std::uint32_t api_restriction[2];
-  std::uint32_t nvlink_bandwidth_mode;  // NVML_GPU_NVLINK_BW_MODE_*.
-  char hostname[64];                    // As an administrator named the GPU's machine.
+  std::uint32_t nvlink_bandwidth_mode;       // NVML_GPU_NVLINK_BW_MODE_*.
+  std::uint32_t nvlink_low_power_threshold;  // Idle so long, in the board's unit; 0: the default.
+  char hostname[64];                         // As an administrator named the GPU's machine.
 };
 
 // Pages of device memory that are no longer used, for one cause.
@@ -301,6 +304,8 @@ struct Trail {
   double memory_seconds;
   double encoder_seconds;
   double decoder_seconds;
+  double jpeg_seconds;
+  double ofa_seconds;
   // seconds throttled: by the power limit, by heat, by the power brake.
   double power_capped_seconds;
   double thermal_seconds;
@@ -368,8 +373,8 @@ struct NodeState {
   NodeClock clock;
   std::uint64_t event_count;  // Ever; the ring holds the last kEventRing of them.
   std::uint64_t seed;
-  std::uint32_t return_fault_count;  // How many of the slots are in use.
-  std::uint32_t reserved;
+  std::uint32_t return_fault_count;     // How many of the slots are in use.
+  std::uint32_t nvlink_bandwidth_mode;  // Of all GPUs, as Hopper has it; NVML_GPU_NVLINK_BW_MODE_*.
   ReturnFault return_faults[kMaxReturnFaults];
 };
 

@@ -25,11 +25,14 @@ struct XidFault {
   std::optional<std::uint32_t> compute_instance;
 };
 
-// `count` ECC errors in device memory; an event of single or double-bit ECC errors.
+// `count` ECC errors in device memory or in the chip's own; an event of single or double-bit ECC
+// errors.
 struct EccFault {
   enum class Type { kCorrected, kUncorrected };
+  enum class Memory { kDram, kSram };
   Type type = Type::kCorrected;
   std::uint64_t count = 1;
+  Memory memory = Memory::kDram;
 };
 
 // The GPU answers nothing but its identity: NVML_ERROR_GPU_IS_LOST. It stays in the list. XID 79.
@@ -49,6 +52,20 @@ struct NvLinkFault {
   std::uint32_t link = 0;
 };
 
+// `count` errors of one NVLink, which stays up; no event.
+struct NvLinkErrorFault {
+  // As nvmlNvLinkErrorCounter_t counts them.
+  enum class Counter { kReplay, kRecovery, kCrcFlit, kCrcData, kEccData };
+  std::uint32_t link = 0;
+  Counter counter = Counter::kReplay;
+  std::uint64_t count = 1;
+};
+
+// `count` packets were sent again over PCIe; no event.
+struct PcieReplayFault {
+  std::uint64_t count = 1;
+};
+
 // A function of the library answers `code` (the number of an nvmlReturn_t) instead of its result,
 // for this GPU. Functions without a device are faulted on any GPU.
 struct ReturnFault {
@@ -57,7 +74,7 @@ struct ReturnFault {
 };
 
 using Fault = std::variant<XidFault, EccFault, LostFault, ThermalFault, PowerBrakeFault,
-                           NvLinkFault, ReturnFault>;
+                           NvLinkFault, NvLinkErrorFault, PcieReplayFault, ReturnFault>;
 
 }  // namespace assay::fakegpu::model
 

@@ -25,6 +25,7 @@ constexpr std::uint32_t kDrainAndReset = 4;
 constexpr int kCorrected = 0;
 constexpr int kUncorrected = 1;
 constexpr int kDram = 2;
+constexpr int kSram = 7;
 constexpr int kDoubleBitCause = 1;  // NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR
 constexpr int kCrcErrors = 2;       // NVML_NVLINK_ERROR_DL_CRC_FLIT
 
@@ -92,10 +93,12 @@ class Applier {
   Status operator()(const EccFault& fault) {
     const bool uncorrected = fault.type == EccFault::Type::kUncorrected;
     const int type = uncorrected ? kUncorrected : kCorrected;
-    gpu_.health.ecc_volatile.by_location[type][kDram] += fault.count;
-    gpu_.health.ecc_aggregate.by_location[type][kDram] += fault.count;
+    const bool dram = fault.memory == EccFault::Memory::kDram;
+    const int location = dram ? kDram : kSram;
+    gpu_.health.ecc_volatile.by_location[type][location] += fault.count;
+    gpu_.health.ecc_aggregate.by_location[type][location] += fault.count;
     AddEvent(uncorrected ? kDoubleBitEcc : kSingleBitEcc, fault.count);
-    if (uncorrected) {
+    if (uncorrected && dram) {
       RetirePage();
     }
     return OkStatus();
@@ -113,10 +116,20 @@ class Applier {
     return OkStatus();
   }
 
+  Status operator()(const NvLinkErrorFault& fault) {
+    ASSAY_RETURN_IF_ERROR(CheckLink(fault.link));
+    gpu_.links[fault.link].errors[static_cast<int>(fault.counter)] += fault.count;
+    return OkStatus();
+  }
+
+  Status operator()(const PcieReplayFault& fault) {
+    gpu_.health.pcie_replays += fault.count;
+    return OkStatus();
+  }
+
   Status operator()(const NvLinkFault& fault) {
-    if (fault.link >= layout::kMaxLinks || gpu_.links[fault.link].present == 0) {
-      return InvalidArgumentError("the GPU has no NVLink " + std::to_string(fault.link));
-    }
+    ASSAY_RETURN_IF_ERROR(CheckLink(fault.link));
+    gpu_.links[fault.link].downs += gpu_.links[fault.link].up;
     gpu_.links[fault.link].up = 0;
     ++gpu_.links[fault.link].errors[kCrcErrors];
     return (*this)(XidFault{.xid = kNvLinkError});
@@ -145,6 +158,11 @@ class Applier {
   }
 
  private:
+  Status CheckLink(std::uint32_t link) const {
+    return link < layout::kMaxLinks && gpu_.links[link].present != 0
+               ? OkStatus()
+               : InvalidArgumentError("the GPU has no NVLink " + std::to_string(link));
+  }
   void AddEvent(std::uint64_t type, std::uint64_t data) { AddEvent(type, data, XidFault{}); }
   void AddEvent(std::uint64_t type, std::uint64_t data, const XidFault& where) {
     transaction_.AddEvent({.number = 0,

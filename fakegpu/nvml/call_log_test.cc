@@ -235,6 +235,35 @@ TEST_F(CallLogTest, ProcessesBeyondTheTableAreCountedTogether) {
   EXPECT_THAT(report.last, SizeIs(kClients));
 }
 
+// Only who may write the log can cut it short under the others.
+TEST_F(CallLogTest, OtherUsersAreLoggedWhereThatIsAskedFor) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "another user takes root";
+  }
+  using std::filesystem::perms;
+  std::filesystem::permissions(dir(), perms::owner_all | perms::group_exec | perms::others_exec);
+  // Until it opens the log anew a child has its parent's.
+  const auto start_as_nobody = [] {
+    (void)nvml().nvmlShutdown();
+    return setuid(65534) == 0 && nvml().nvmlInit_v2() == NVML_SUCCESS;
+  };
+  const auto is_start = [](const control::RecordedCall& call) {
+    return call.function == "nvmlInit_v2";
+  };
+  const auto logged_starts = [&] {
+    const control::CallReport report = Read();
+    return std::count_if(report.last.begin(), report.last.end(), is_start);
+  };
+  EXPECT_TRUE(InChild(start_as_nobody));
+  EXPECT_EQ(logged_starts(), 0);
+  ASSERT_THAT(control::StartCallLog(node(), {.of_everyone = true}), assay::testing::IsOk());
+  EXPECT_TRUE(InChild(start_as_nobody));
+  EXPECT_EQ(logged_starts(), 1);
+  ASSERT_THAT(control::StartCallLog(node()), assay::testing::IsOk());
+  EXPECT_TRUE(InChild(start_as_nobody));
+  EXPECT_EQ(logged_starts(), 0);
+}
+
 // A container has the state, and not, or not to write, the log.
 TEST_F(CallLogTest, WithoutALogThatItMayWriteAClientWorks) {
   const std::filesystem::path log = state_path().string() + layout::kCallLogSuffix;

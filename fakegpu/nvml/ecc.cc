@@ -137,13 +137,31 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetSramEccErrorStatus(nvmlDevice_t device,
   });
 }
 
+// Those of the model are all of one place.
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetSramUniqueUncorrectedEccErrorCounts(
     nvmlDevice_t device, nvmlEccSramUniqueUncorrectedErrorCounts_t* errorCounts) {
-  return ReadEcc(DeviceCall{__func__, device, NotNull(errorCounts)}, [&](const Gpu&) {
+  const unsigned int size = errorCounts != nullptr ? errorCounts->entryCount : 0;
+  return ReadEcc(DeviceCall{__func__, device, NotNull(errorCounts)}, [&](const Gpu& gpu) {
     if (errorCounts->version != nvmlEccSramUniqueUncorrectedErrorCounts_v1) {
       return NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
     }
-    errorCounts->entryCount = 0;
+    const std::uint64_t errors =
+        gpu.state.health.ecc_aggregate
+            .by_location[NVML_MEMORY_ERROR_TYPE_UNCORRECTED][NVML_MEMORY_LOCATION_SRAM];
+    errorCounts->entryCount = errors != 0 ? 1 : 0;
+    if (errors == 0 || (size == 0 && errorCounts->entries == nullptr)) {
+      return NVML_SUCCESS;
+    }
+    if (size == 0 || errorCounts->entries == nullptr) {
+      return NVML_ERROR_INSUFFICIENT_SIZE;
+    }
+    errorCounts->entries[0] = {.unit = 0,
+                               .location = 0,
+                               .sublocation = 0,
+                               .extlocation = 0,
+                               .address = 0,
+                               .isParity = 0,
+                               .count = static_cast<unsigned int>(errors)};
     return NVML_SUCCESS;
   });
 }

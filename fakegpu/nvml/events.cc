@@ -26,10 +26,14 @@ struct nvmlEventSet_st {
 namespace assay::fakegpu::nvml {
 namespace {
 
-constexpr std::uint64_t kSupportedEvents =
-    nvmlEventTypeSingleBitEccError | nvmlEventTypeDoubleBitEccError | nvmlEventTypePState |
-    nvmlEventTypeXidCriticalError | nvmlEventTypeClock | nvmlEventMigConfigChange |
-    nvmlEventTypeGpuUnavailableError | nvmlEventTypeGpuRecoveryAction;
+// A board that cannot be divided tells of no division.
+std::uint64_t SupportedEvents(const Gpu& gpu) {
+  constexpr std::uint64_t kOfEveryBoard =
+      nvmlEventTypeSingleBitEccError | nvmlEventTypeDoubleBitEccError | nvmlEventTypePState |
+      nvmlEventTypeXidCriticalError | nvmlEventTypeClock | nvmlEventTypeGpuUnavailableError |
+      nvmlEventTypeGpuRecoveryAction;
+  return kOfEveryBoard | (gpu.state.mig_supported != 0 ? nvmlEventMigConfigChange : 0);
+}
 
 constinit LiveList<nvmlEventSet_st> sets;
 
@@ -238,18 +242,18 @@ NVML_EXPORT nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t set) {
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetSupportedEventTypes(nvmlDevice_t device,
                                                           unsigned long long* eventTypes) {
-  return Get(DeviceCall{__func__, device}, eventTypes, [](const Gpu&) { return kSupportedEvents; });
+  return Get(DeviceCall{__func__, device}, eventTypes, SupportedEvents);
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceRegisterEvents(nvmlDevice_t device,
                                                   unsigned long long eventTypes,
                                                   nvmlEventSet_t set) {
   const nvmlReturn_t ready =
-      ReadDevice(DeviceCall{__func__, device, NotNull(set)}, [&](const Gpu&) {
+      ReadDevice(DeviceCall{__func__, device, NotNull(set)}, [&](const Gpu& gpu) {
         if ((eventTypes & ~static_cast<unsigned long long>(nvmlEventTypeAll)) != 0) {
           return NVML_ERROR_INVALID_ARGUMENT;
         }
-        return (eventTypes & ~kSupportedEvents) != 0 ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
+        return (eventTypes & ~SupportedEvents(gpu)) != 0 ? NVML_ERROR_NOT_SUPPORTED : NVML_SUCCESS;
       });
   if (ready != NVML_SUCCESS) {
     return ready;

@@ -2,6 +2,7 @@
 // table; word 0 is its size in bytes, every other word a function.
 
 #include <cstring>
+#include <iterator>
 
 #include "fakegpu/layout/reset.h"
 #include "fakegpu/nvml/call.h"
@@ -17,7 +18,8 @@ constexpr std::size_t kIsPrimary = 20;          // -r
 constexpr std::size_t kTopologyHostCheck = 23;  // topo -m
 constexpr std::size_t kCanMonitor = 72;         // dmon, pmon
 constexpr std::size_t kHandleByIndex = 81;
-constexpr std::size_t kReset = 168;  // -r, from here on
+constexpr std::size_t kProcessUtilization = 145;  // pmon
+constexpr std::size_t kReset = 168;               // -r, from here on
 constexpr std::size_t kFabricManagerState = 169;
 constexpr std::size_t kAllocateResetGroup = 182;
 constexpr std::size_t kGetResetGroup = 183;
@@ -129,6 +131,56 @@ nvmlReturn_t ListProcesses(nvmlDevice_t device, unsigned int* count, ListedProce
   return NVML_SUCCESS;
 }
 
+// A moment of a GPU: which process each engine was at work for, and how much.
+struct ProcessSample {
+  struct Engine {
+    unsigned int percent;
+    unsigned int reserved;
+    unsigned int pid;
+    unsigned int reserved_too;
+    char name[64];
+  };
+  unsigned long long time_us;
+  Engine engines[4];  // Multiprocessors, memory, encoders, decoders.
+};
+static_assert(sizeof(ProcessSample) == 328);
+
+// `*count` is the array's size and becomes the number of samples. nvidia-smi takes the mean over
+// all of them for each process, so each process has one, with as many times its share as there are
+// processes.
+nvmlReturn_t SampleProcesses(nvmlDevice_t device, unsigned long long, nvmlValueType_t* type,
+                             unsigned int* count, ProcessSample* samples) {
+  const bool ok = NotNull(type, count, samples);
+  const unsigned int size = ok ? *count : 0;
+  return ReadDevice(DeviceCall{"nvmlInternalGetExportTable", device, ok}, [&](const Gpu& gpu) {
+    if (gpu.state.settings.mig_current != 0) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    unsigned int running = 0;
+    for (const layout::Process& process : gpu.state.processes) {
+      running += process.type != layout::Process::kFree ? 1 : 0;
+    }
+    unsigned int found = 0;
+    for (const layout::Process& process : gpu.state.processes) {
+      if (process.type == layout::Process::kFree || found == size) {
+        continue;
+      }
+      const unsigned int percents[] = {process.sm_percent, process.memory_percent,
+                                       process.encoder_percent, process.decoder_percent};
+      ProcessSample& sample = samples[found++];
+      sample = {};
+      sample.time_us = gpu.StampUs(gpu.Now());
+      for (std::size_t i = 0; i < std::size(percents); ++i) {
+        sample.engines[i].percent = percents[i] * running;
+        sample.engines[i].pid = process.pid;
+      }
+    }
+    *type = NVML_VALUE_TYPE_UNSIGNED_INT;
+    *count = found;
+    return NVML_SUCCESS;
+  });
+}
+
 using Function = void (*)();
 union Slot {
   std::size_t bytes;
@@ -145,6 +197,7 @@ const Slot* Table() {
   table[kTopologyHostCheck].function = reinterpret_cast<Function>(&Success);
   table[kIsPrimary].function = reinterpret_cast<Function>(&Answer<0>);
   table[kCanMonitor].function = reinterpret_cast<Function>(&Answer<1>);
+  table[kProcessUtilization].function = reinterpret_cast<Function>(&SampleProcesses);
   table[kReset].function = reinterpret_cast<Function>(&Reset);
   table[kFabricManagerState].function = reinterpret_cast<Function>(&FabricManagerState);
   table[kAllocateResetGroup].function = reinterpret_cast<Function>(&AllocateResetGroup);

@@ -220,6 +220,33 @@ Value ScopedLinkValue(const layout::GpuState& gpu, unsigned int field, const lay
   }
 }
 
+// After how long idle a link sleeps: of the board, in units of its generation.
+Value LowPowerThreshold(const layout::GpuState& gpu, unsigned int field) {
+  const bool supported = gpu.identity.architecture >= NVML_DEVICE_ARCH_HOPPER;
+  if (field == NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD_SUPPORTED) {
+    return Number(supported ? 1 : 0);
+  }
+  if (!supported) {
+    return {};
+  }
+  switch (field) {
+    case NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD:  // The longest, where none was set.
+      return Number(gpu.settings.nvlink_low_power_threshold != 0
+                        ? gpu.settings.nvlink_low_power_threshold
+                        : NVML_NVLINK_LOW_POWER_THRESHOLD_MAX);
+    case NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD_MIN:
+      return Number(NVML_NVLINK_LOW_POWER_THRESHOLD_MIN);
+    case NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD_MAX:
+      return Number(NVML_NVLINK_LOW_POWER_THRESHOLD_MAX);
+    case NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD_UNITS:
+      return Number(gpu.identity.architecture >= NVML_DEVICE_ARCH_BLACKWELL
+                        ? NVML_NVLINK_LOW_POWER_THRESHOLD_UNIT_50US
+                        : NVML_NVLINK_LOW_POWER_THRESHOLD_UNIT_100US);
+    default:
+      return {};
+  }
+}
+
 bool IsTraffic(unsigned int field) {
   return (field >= NVML_FI_DEV_NVLINK_THROUGHPUT_DATA_TX &&
           field <= NVML_FI_DEV_NVLINK_THROUGHPUT_RAW_RX) ||
@@ -263,6 +290,9 @@ Value LinkValue(const Gpu& gpu, unsigned int field, unsigned int scope) {
       return Number(state.nvlink_mbps);
     default:
       break;
+  }
+  if (const Value threshold = LowPowerThreshold(state, field); threshold.code == NVML_SUCCESS) {
+    return threshold;
   }
   return scope < layout::kMaxLinks && state.links[scope].present != 0
              ? ScopedLinkValue(state, field, state.links[scope])

@@ -17,6 +17,8 @@ struct nvmlGpmSample_st {
   double memory_seconds;
   double encoder_seconds;
   double decoder_seconds;
+  double jpeg_seconds;
+  double ofa_seconds;
   // Bytes a second at full load, each way.
   double pcie_bytes;
   double nvlink_bytes;
@@ -46,6 +48,8 @@ void AddInstance(const layout::GpuState& gpu, std::uint32_t instance, nvmlGpmSam
     sample->memory_seconds += seconds * process.memory_percent / 100;
     sample->encoder_seconds += seconds * process.encoder_percent / 100;
     sample->decoder_seconds += seconds * process.decoder_percent / 100;
+    sample->jpeg_seconds += seconds * process.jpeg_percent / 100;
+    sample->ofa_seconds += seconds * process.ofa_percent / 100;
   }
 }
 
@@ -69,6 +73,8 @@ nvmlGpmSample_st TakeSample(const Gpu& gpu, std::uint32_t instance) {
   sample.memory_seconds = trail.memory_seconds;
   sample.encoder_seconds = trail.encoder_seconds;
   sample.decoder_seconds = trail.decoder_seconds;
+  sample.jpeg_seconds = trail.jpeg_seconds;
+  sample.ofa_seconds = trail.ofa_seconds;
   return sample;
 }
 
@@ -118,6 +124,8 @@ struct Rates {
   double memory;
   double encoder;
   double decoder;
+  double jpeg;
+  double ofa;
   double pcie_bytes;
   double nvlink_bytes;
   std::uint32_t nvlinks_up;
@@ -134,6 +142,8 @@ Rates Between(const nvmlGpmSample_st& first, const nvmlGpmSample_st& second) {
   rates.memory = rate(first.memory_seconds, second.memory_seconds);
   rates.encoder = rate(first.encoder_seconds, second.encoder_seconds);
   rates.decoder = rate(first.decoder_seconds, second.decoder_seconds);
+  rates.jpeg = rate(first.jpeg_seconds, second.jpeg_seconds);
+  rates.ofa = rate(first.ofa_seconds, second.ofa_seconds);
   rates.pcie_bytes = second.pcie_bytes * rates.sm;
   rates.nvlink_bytes = second.nvlink_bytes * rates.sm;
   rates.nvlinks_up = second.nvlinks_up;
@@ -155,9 +165,10 @@ bool EngineMetric(unsigned int id, const Rates& rates, Metric* metric) {
     *metric = {100 * rates.decoder, "NVDEC", "NVDEC utilisation", "%"};
   } else if (id >= NVML_GPM_METRIC_NVENC_0_UTIL && id <= NVML_GPM_METRIC_NVENC_3_UTIL) {
     *metric = {100 * rates.encoder, "NVENC", "NVENC utilisation", "%"};
-  } else if ((id >= NVML_GPM_METRIC_NVJPG_0_UTIL && id <= NVML_GPM_METRIC_NVJPG_7_UTIL) ||
-             id == NVML_GPM_METRIC_NVOFA_0_UTIL || id == NVML_GPM_METRIC_NVOFA_1_UTIL) {
-    *metric = {0, "ENGINE", "JPEG or optical flow engine utilisation", "%"};
+  } else if (id >= NVML_GPM_METRIC_NVJPG_0_UTIL && id <= NVML_GPM_METRIC_NVJPG_7_UTIL) {
+    *metric = {100 * rates.jpeg, "NVJPG", "JPEG engine utilisation", "%"};
+  } else if (id == NVML_GPM_METRIC_NVOFA_0_UTIL || id == NVML_GPM_METRIC_NVOFA_1_UTIL) {
+    *metric = {100 * rates.ofa, "NVOFA", "Optical flow engine utilisation", "%"};
   } else {
     return false;
   }

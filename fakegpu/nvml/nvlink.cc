@@ -2,6 +2,8 @@
 
 #include "fakegpu/nvml/nvlink.h"
 
+#include <unistd.h>
+
 #include "fakegpu/nvml/call.h"
 #include "fakegpu/nvml/pci.h"
 
@@ -66,6 +68,45 @@ nvmlReturn_t ReadBandwidthModes(const char* function, nvmlDevice_t device, Info*
     return gpu.state.nvlink_version < kFirstWithBandwidthModes ? NVML_ERROR_NOT_SUPPORTED
                                                                : body(gpu);
   });
+}
+
+// Links that sleep when they are idle, and one bandwidth mode of the whole node, came with Hopper.
+bool HasLinkPower(const layout::GpuState& gpu) {
+  return gpu.nvlink_version != 0 && gpu.identity.architecture >= NVML_DEVICE_ARCH_HOPPER;
+}
+template <typename Source>  // A layout::Copy, or a transaction.
+bool AllHaveLinkPower(std::uint32_t gpus, Source&& gpu) {
+  for (std::uint32_t slot = 0; slot < gpus; ++slot) {
+    if (!HasLinkPower(gpu(slot))) {
+      return false;
+    }
+  }
+  return gpus != 0;
+}
+
+// A counter of a link's port registers, as far as the model counts such things.
+nvmlReturn_t PortCounter(const layout::Link& link, unsigned int id, unsigned long long* count) {
+  switch (id) {
+    case NVML_PRM_COUNTER_ID_PPCNT_PHYSICAL_LAYER_CTRS_LINK_DOWN_EVENTS:
+      *count = link.downs;
+      return NVML_SUCCESS;
+    case NVML_PRM_COUNTER_ID_PPCNT_PHYSICAL_LAYER_CTRS_SUCCESSFUL_RECOVERY_EVENTS:
+    case NVML_PRM_COUNTER_ID_PPCNT_RECOVERY_CTRS_TOTAL_SUCCESSFUL_RECOVERY_EVENTS:
+      *count = link.errors[NVML_NVLINK_ERROR_DL_RECOVERY];
+      return NVML_SUCCESS;
+    case NVML_PRM_COUNTER_ID_PPCNT_PLR_RCV_CODE_ERR:
+      *count = link.errors[NVML_NVLINK_ERROR_DL_CRC_FLIT];
+      return NVML_SUCCESS;
+    case NVML_PRM_COUNTER_ID_PPCNT_PLR_RCV_UNCORRECTABLE_CODE:
+      *count = link.errors[NVML_NVLINK_ERROR_DL_ECC_DATA];
+      return NVML_SUCCESS;
+    case NVML_PRM_COUNTER_ID_PPCNT_PLR_XMIT_RETRY_CODES:
+    case NVML_PRM_COUNTER_ID_PPCNT_PLR_XMIT_RETRY_EVENTS:
+      *count = link.errors[NVML_NVLINK_ERROR_DL_REPLAY];
+      return NVML_SUCCESS;
+    default:
+      return NVML_ERROR_NOT_SUPPORTED;
+  }
 }
 
 }  // namespace
@@ -200,6 +241,98 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceSetNvlinkBwMode(nvmlDevice_t device,
             setBwMode->bSetBest != 0 ? NVML_GPU_NVLINK_BW_MODE_FULL : setBwMode->bwMode;
         return NVML_SUCCESS;
       });
+}
+
+NVML_EXPORT nvmlReturn_t nvmlSystemGetNvlinkBwMode(unsigned int* nvlinkBwMode) {
+  return ReadNode(__func__, NotNull(nvlinkBwMode), [&](const layout::Copy& copy) {
+    const auto gpu = [&copy](std::uint32_t slot) -> const layout::GpuState& {
+      return copy.gpu(slot);
+    };
+    if (!AllHaveLinkPower(copy.gpu_count(), gpu)) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    if (geteuid() != 0) {
+      return NVML_ERROR_NO_PERMISSION;
+    }
+    *nvlinkBwMode = copy.node().nvlink_bandwidth_mode;
+    return NVML_SUCCESS;
+  });
+}
+// Refused while a process might use the links.
+NVML_EXPORT nvmlReturn_t nvmlSystemSetNvlinkBwMode(unsigned int nvlinkBwMode) {
+  const bool known = nvlinkBwMode < NVML_GPU_NVLINK_BW_MODE_COUNT;
+  const nvmlReturn_t ready =
+      ReadNode(__func__, known, [](const layout::Copy&) { return NVML_SUCCESS; });
+  if (ready != NVML_SUCCESS) {
+    return ready;
+  }
+  layout::Transaction transaction;
+  const nvmlReturn_t begun = BeginChange(transaction);
+  if (begun != NVML_SUCCESS) {
+    return begun;
+  }
+  const auto gpu = [&transaction](std::uint32_t slot) -> const layout::GpuState& {
+    return transaction.look(slot);
+  };
+  if (!AllHaveLinkPower(transaction.gpu_count(), gpu)) {
+    return NVML_ERROR_NOT_SUPPORTED;
+  }
+  for (std::uint32_t slot = 0; slot < transaction.gpu_count(); ++slot) {
+    for (const layout::Process& process : transaction.look(slot).processes) {
+      if (process.type != layout::Process::kFree) {
+        return NVML_ERROR_IN_USE;
+      }
+    }
+  }
+  transaction.node().nvlink_bandwidth_mode = nvlinkBwMode;
+  transaction.Commit();
+  return NVML_SUCCESS;
+}
+
+NVML_EXPORT nvmlReturn_t nvmlDeviceSetNvLinkDeviceLowPowerThreshold(nvmlDevice_t device,
+                                                                    nvmlNvLinkPowerThres_t* info) {
+  return ChangeDevice(DeviceCall{__func__, device, NotNull(info)},
+                      [info](layout::Transaction&, layout::GpuState& gpu) {
+                        if (!HasLinkPower(gpu)) {
+                          return NVML_ERROR_NOT_SUPPORTED;
+                        }
+                        const unsigned int threshold = info->lowPwrThreshold;
+                        if (threshold != NVML_NVLINK_LOW_POWER_THRESHOLD_RESET &&
+                            (threshold < NVML_NVLINK_LOW_POWER_THRESHOLD_MIN ||
+                             threshold > NVML_NVLINK_LOW_POWER_THRESHOLD_MAX)) {
+                          return NVML_ERROR_INVALID_ARGUMENT;
+                        }
+                        gpu.settings.nvlink_low_power_threshold =
+                            threshold == NVML_NVLINK_LOW_POWER_THRESHOLD_RESET ? 0 : threshold;
+                        return NVML_SUCCESS;
+                      });
+}
+
+// Ports count from 1. The registers themselves are not in the model (refused.def).
+NVML_EXPORT nvmlReturn_t nvmlDeviceReadPRMCounters_v1(nvmlDevice_t device,
+                                                      nvmlPRMCounterList_v1_t* counterList) {
+  const bool ok =
+      NotNull(counterList) && (counterList->counters != nullptr || counterList->numCounters == 0);
+  return ReadDevice(DeviceCall{__func__, device, ok}, [&](const Gpu& gpu) {
+    if (gpu.state.nvlink_version < kFirstWithBandwidthModes) {
+      return NVML_ERROR_NOT_SUPPORTED;
+    }
+    if (geteuid() != 0) {
+      return NVML_ERROR_NO_PERMISSION;
+    }
+    for (unsigned int i = 0; i < counterList->numCounters; ++i) {
+      nvmlPRMCounter_v1_t& counter = counterList->counters[i];
+      const unsigned int link = counter.inData.localPort - 1;
+      const bool present = link < layout::kMaxLinks && gpu.state.links[link].present != 0;
+      unsigned long long count = 0;
+      counter.counterValue.status =
+          present ? PortCounter(gpu.state.links[link], counter.counterId, &count)
+                  : NVML_ERROR_INVALID_ARGUMENT;
+      counter.counterValue.outputType = NVML_VALUE_TYPE_UNSIGNED_LONG_LONG;
+      counter.counterValue.outputValue.ullVal = count;
+    }
+    return NVML_SUCCESS;
+  });
 }
 
 // Two layouts behind one pointer. NVLink encryption needs confidential computing, which is off.

@@ -158,8 +158,8 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetProcessesUtilizationInfo(
                                       .memUtil = process.memory_percent,
                                       .encUtil = process.encoder_percent,
                                       .decUtil = process.decoder_percent,
-                                      .jpgUtil = 0,
-                                      .ofaUtil = 0};
+                                      .jpgUtil = process.jpeg_percent,
+                                      .ofaUtil = process.ofa_percent};
       }
       ++found;
     }

@@ -291,6 +291,57 @@ TEST_F(RackTest, BandwidthModesAreSetAndRead) {
   EXPECT_EQ(nvml().nvmlDeviceSetNvlinkBwMode(Device(0), &set), NVML_ERROR_INVALID_ARGUMENT);
 }
 
+TEST_F(RackTest, LinksSleepAfterWhatIsSet) {
+  const auto threshold = [] { return Field(Device(0), NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD); };
+  EXPECT_EQ(Field(Device(0), NVML_FI_DEV_NVLINK_GET_POWER_THRESHOLD_UNITS).value.uiVal,
+            static_cast<unsigned int>(NVML_NVLINK_LOW_POWER_THRESHOLD_UNIT_50US));
+  const unsigned int unset = threshold().value.uiVal;
+  nvmlNvLinkPowerThres_t set{.lowPwrThreshold = 77};
+  ASSERT_EQ(nvml().nvmlDeviceSetNvLinkDeviceLowPowerThreshold(Device(0), &set), NVML_SUCCESS);
+  EXPECT_EQ(threshold().value.uiVal, 77U);
+  set.lowPwrThreshold = NVML_NVLINK_LOW_POWER_THRESHOLD_MAX + 1;
+  EXPECT_EQ(nvml().nvmlDeviceSetNvLinkDeviceLowPowerThreshold(Device(0), &set),
+            NVML_ERROR_INVALID_ARGUMENT);
+  set.lowPwrThreshold = NVML_NVLINK_LOW_POWER_THRESHOLD_RESET;
+  ASSERT_EQ(nvml().nvmlDeviceSetNvLinkDeviceLowPowerThreshold(Device(0), &set), NVML_SUCCESS);
+  EXPECT_EQ(threshold().value.uiVal, unset);
+}
+
+TEST_F(RackTest, TheNodesBandwidthModeIsSetWhileNobodyUsesTheLinks) {
+  unsigned int mode = 99;
+  ASSERT_EQ(nvml().nvmlSystemGetNvlinkBwMode(&mode), NVML_SUCCESS);
+  EXPECT_EQ(mode, static_cast<unsigned int>(NVML_GPU_NVLINK_BW_MODE_FULL));
+  ASSERT_EQ(nvml().nvmlSystemSetNvlinkBwMode(NVML_GPU_NVLINK_BW_MODE_HALF), NVML_SUCCESS);
+  ASSERT_EQ(nvml().nvmlSystemGetNvlinkBwMode(&mode), NVML_SUCCESS);
+  EXPECT_EQ(mode, static_cast<unsigned int>(NVML_GPU_NVLINK_BW_MODE_HALF));
+  EXPECT_EQ(nvml().nvmlSystemSetNvlinkBwMode(NVML_GPU_NVLINK_BW_MODE_COUNT),
+            NVML_ERROR_INVALID_ARGUMENT);
+  StartProcess(10);
+  EXPECT_EQ(nvml().nvmlSystemSetNvlinkBwMode(NVML_GPU_NVLINK_BW_MODE_FULL), NVML_ERROR_IN_USE);
+}
+
+TEST_F(RackTest, PortCountersAreThoseOfTheLinks) {
+  ASSERT_THAT(
+      node().Inject("0", control::ParseFault("nvlink-errors=2,counter=replay,count=5").value()),
+      IsOk());
+  ASSERT_THAT(node().Inject("0", control::ParseFault("nvlink=2").value()), IsOk());
+  nvmlPRMCounter_v1_t counters[4] = {};
+  counters[0].counterId = NVML_PRM_COUNTER_ID_PPCNT_PLR_XMIT_RETRY_EVENTS;
+  counters[1].counterId = NVML_PRM_COUNTER_ID_PPCNT_PHYSICAL_LAYER_CTRS_LINK_DOWN_EVENTS;
+  counters[2].counterId = NVML_PRM_COUNTER_ID_PPCNT_PORTCOUNTERS_PORT_XMIT_WAIT;
+  for (nvmlPRMCounter_v1_t& counter : counters) {
+    counter.inData.localPort = 3;
+  }
+  counters[3].inData.localPort = 0;
+  nvmlPRMCounterList_v1_t list{.numCounters = 4, .counters = counters};
+  ASSERT_EQ(nvml().nvmlDeviceReadPRMCounters_v1(Device(0), &list), NVML_SUCCESS);
+  EXPECT_EQ(counters[0].counterValue.status, NVML_SUCCESS);
+  EXPECT_EQ(counters[0].counterValue.outputValue.ullVal, 5U);
+  EXPECT_EQ(counters[1].counterValue.outputValue.ullVal, 1U);
+  EXPECT_EQ(counters[2].counterValue.status, NVML_ERROR_NOT_SUPPORTED);
+  EXPECT_EQ(counters[3].counterValue.status, NVML_ERROR_INVALID_ARGUMENT) << "ports begin at 1";
+}
+
 class MixedTest : public ReadingsTest {
  protected:
   MixedTest() : ReadingsTest("fixtures/nodes/mixed.yaml") {}
@@ -319,6 +370,55 @@ TEST_F(MixedTest, ATuringBoardRetiresPages) {
                 Device(3), NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR, &count, addresses),
             NVML_ERROR_NOT_SUPPORTED);
   EXPECT_EQ(nvml().nvmlDeviceGetRemappedRows(Device(3), &rows, &rows, &rows, &rows), NVML_SUCCESS);
+}
+
+TEST_F(MixedTest, EngineLoadIsSeenEverywhere) {
+  ASSERT_THAT(node().StartProcess("1",
+                                  {.pid = kPid,
+                                   .name = "transcode",
+                                   .memory_bytes = 1 << 20,
+                                   .type = control::ProcessType::kGraphics,
+                                   .encoder_percent = 40,
+                                   .decoder_percent = 30,
+                                   .jpeg_percent = 20,
+                                   .ofa_percent = 10},
+                                  5),
+              IsOk());
+  unsigned int percent = 0;
+  unsigned int period = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetJpgUtilization(Device(1), &percent, &period), NVML_SUCCESS);
+  EXPECT_EQ(percent, 20U);
+  ASSERT_EQ(nvml().nvmlDeviceGetOfaUtilization(Device(1), &percent, &period), NVML_SUCCESS);
+  EXPECT_EQ(percent, 10U);
+  ASSERT_EQ(nvml().nvmlDeviceGetEncoderCapacity(Device(1), NVML_ENCODER_QUERY_H264, &percent),
+            NVML_SUCCESS);
+  EXPECT_EQ(percent, 60U);
+  unsigned int sessions = 0;
+  unsigned int frames = 0;
+  unsigned int latency_us = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetEncoderStats(Device(1), &sessions, &frames, &latency_us),
+            NVML_SUCCESS);
+  EXPECT_EQ(sessions, 1U);
+  nvmlEncoderSessionInfo_t session{};
+  ASSERT_EQ(nvml().nvmlDeviceGetEncoderSessions(Device(1), &sessions, &session), NVML_SUCCESS);
+  EXPECT_EQ(session.pid, kPid);
+  EXPECT_EQ(session.averageFps, frames);
+  nvmlProcessInfo_t process{};
+  unsigned int count = 1;
+  ASSERT_EQ(nvml().nvmlDeviceGetGraphicsRunningProcesses_v3(Device(1), &count, &process),
+            NVML_SUCCESS);
+  EXPECT_EQ(process.pid, kPid);
+  ASSERT_EQ(nvml().nvmlDeviceGetComputeRunningProcesses_v3(Device(1), &count, &process),
+            NVML_SUCCESS);
+  EXPECT_EQ(count, 0U);
+}
+
+TEST_F(MixedTest, OnlyBoardsThatAreDividedTellOfDivisions) {
+  unsigned long long types = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetSupportedEventTypes(Device(1), &types), NVML_SUCCESS);
+  EXPECT_EQ(types & nvmlEventMigConfigChange, 0U) << "an L4 has no MIG";
+  ASSERT_EQ(nvml().nvmlDeviceGetSupportedEventTypes(Device(3), &types), NVML_SUCCESS);
+  EXPECT_NE(types & nvmlEventMigConfigChange, 0U) << "an A30 has";
 }
 
 TEST_F(MixedTest, OnlyBoardsWithEncodersHaveCapacity) {

@@ -26,10 +26,10 @@ std::int64_t Reading(const layout::Readings& readings, nvmlSamplingType_t type) 
       return readings.graphics_mhz;
     case NVML_MEMORY_CLK_SAMPLES:
       return readings.memory_mhz;
-    // The model has no load for these engines.
     case NVML_JPG_UTILIZATION_SAMPLES:
+      return readings.jpeg_percent;
     case NVML_OFA_UTILIZATION_SAMPLES:
-      return 0;
+      return readings.ofa_percent;
     default:
       return -1;
   }

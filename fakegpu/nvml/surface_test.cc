@@ -65,7 +65,7 @@ TEST_F(SurfaceTest, NoCallTakesNothingForAnArgument) {
   for (const auto& [name, result] : CallEverythingWithNothing()) {
     if (take_nothing.contains(name)) {
       EXPECT_EQ(result, NVML_SUCCESS) << name;
-    } else {
+    } else if (name != "nvmlSystemSetNvlinkBwMode") {  // Its 0 is a mode, which root may set.
       // With neither pointers nor handles there is nothing to be refused but the call itself.
       EXPECT_TRUE(result == NVML_ERROR_INVALID_ARGUMENT || result == NVML_ERROR_NOT_SUPPORTED)
           << name << " answered " << result;
@@ -84,19 +84,33 @@ std::string FunctionsTable() {
 #include "fakegpu/abi/unlisted_functions.def"
 #undef NVML_NEWER
 #undef NVML_UNDECLARED
-  std::map<std::string, std::string> functions = refused;
-#define NVML_FUNCTION(result, name, parameters) functions.try_emplace(#name, "");
+  std::map<std::string, std::string> constants;
+#define NVML_CONSTANT(name, reason) constants[#name] = reason;
+#include "fakegpu/nvml/constants.def"
+#undef NVML_CONSTANT
+  std::map<std::string, std::string> functions;
+  for (const auto& [name, reason] : refused) {
+    functions[name] = "NOT_SUPPORTED: " + reason;
+  }
+  for (const auto& [name, reason] : constants) {
+    functions[name] = "constant: " + reason;
+  }
+#define NVML_FUNCTION(result, name, parameters) functions.try_emplace(#name, "implemented");
 #include "fakegpu/abi/functions.def"
 #undef NVML_FUNCTION
   std::string rows;
-  for (const auto& [name, reason] : functions) {
-    rows += "| `" + name + "` | " + (reason.empty() ? "implemented" : "NOT_SUPPORTED: " + reason) +
-            " |\n";
+  for (const auto& [name, answer] : functions) {
+    rows += "| `" + name + "` | " + answer + " |\n";
   }
-  return "# NVML's functions in the fake\n\n" + std::to_string(functions.size() - refused.size()) +
-         " of " + std::to_string(functions.size()) +
-         " functions answer from the node's state; the others answer NVML_ERROR_NOT_SUPPORTED, "
-         "as\na board without the feature does, after the same checks of the call.\n\nMade by "
+  const std::size_t from_state = functions.size() - refused.size() - constants.size();
+  return "# NVML's functions in the fake\n\nOf " + std::to_string(functions.size()) +
+         " functions " + std::to_string(from_state) + " answer from the node's state, and " +
+         std::to_string(constants.size()) +
+         " the same of every board, as real ones\ndo (constants_test.cc finds these by asking); "
+         "the other " +
+         std::to_string(refused.size()) +
+         " answer NVML_ERROR_NOT_SUPPORTED, as a board\nwithout the feature does, after the same "
+         "checks of the call.\n\nMade by "
          "surface_test.cc; `ASSAY_UPDATE_GOLDENS=1 ctest -R FunctionsTableTest` writes it anew.\n\n"
          "| function | answer |\n| --- | --- |\n" +
          rows;

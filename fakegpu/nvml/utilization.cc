@@ -18,6 +18,18 @@ nvmlReturn_t GetEngine(const char* function, nvmlDevice_t device, unsigned int* 
                     });
 }
 
+// A process that uses the encoders has one session, of H.264 at 1920 x 1080: at full load of the
+// engine so many frames a second, each of them in its share of the second.
+constexpr unsigned int kFramesPerPercent = 6;
+constexpr unsigned int kEncoderLatencyUs = 1'000'000 / (100 * kFramesPerPercent);
+
+bool Encodes(const layout::Process& process) {
+  return process.type != layout::Process::kFree && process.encoder_percent != 0;
+}
+unsigned int FramesPerSecond(const layout::Process& process) {
+  return process.encoder_percent * kFramesPerPercent;
+}
+
 }  // namespace
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device,
@@ -45,16 +57,15 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetDecoderUtilization(nvmlDevice_t device,
   return GetEngine(__func__, device, utilization, samplingPeriodUs,
                    [](const layout::Readings& readings) { return readings.decoder_percent; });
 }
-// The model has no load for the JPEG and optical flow engines.
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetJpgUtilization(nvmlDevice_t device, unsigned int* utilization,
                                                      unsigned int* samplingPeriodUs) {
   return GetEngine(__func__, device, utilization, samplingPeriodUs,
-                   [](const layout::Readings&) { return 0U; });
+                   [](const layout::Readings& readings) { return readings.jpeg_percent; });
 }
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetOfaUtilization(nvmlDevice_t device, unsigned int* utilization,
                                                      unsigned int* samplingPeriodUs) {
   return GetEngine(__func__, device, utilization, samplingPeriodUs,
-                   [](const layout::Readings&) { return 0U; });
+                   [](const layout::Readings& readings) { return readings.ofa_percent; });
 }
 
 // What of the encoders is left, in percent.
@@ -80,15 +91,46 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderStats(nvmlDevice_t device, unsigned
                                                    unsigned int* averageFps,
                                                    unsigned int* averageLatency) {
   return ReadDevice(DeviceCall{__func__, device, NotNull(sessionCount, averageFps, averageLatency)},
-                    [&](const Gpu&) {
-                      *sessionCount = *averageFps = *averageLatency = 0;
+                    [&](const Gpu& gpu) {
+                      unsigned int sessions = 0;
+                      unsigned int frames = 0;
+                      for (const layout::Process& process : gpu.state.processes) {
+                        if (Encodes(process)) {
+                          ++sessions;
+                          frames += FramesPerSecond(process);
+                        }
+                      }
+                      *sessionCount = sessions;
+                      *averageFps = sessions == 0 ? 0 : frames / sessions;
+                      *averageLatency = sessions == 0 ? 0 : kEncoderLatencyUs;
                       return NVML_SUCCESS;
                     });
 }
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetEncoderSessions(nvmlDevice_t device,
                                                       unsigned int* sessionCount,
-                                                      nvmlEncoderSessionInfo_t*) {
-  return Get(DeviceCall{__func__, device}, sessionCount, [](const Gpu&) { return 0; });
+                                                      nvmlEncoderSessionInfo_t* sessionInfos) {
+  const unsigned int size = sessionCount != nullptr ? *sessionCount : 0;
+  return ReadDevice(DeviceCall{__func__, device, NotNull(sessionCount)}, [&](const Gpu& gpu) {
+    unsigned int found = 0;
+    for (const layout::Process& process : gpu.state.processes) {
+      if (!Encodes(process)) {
+        continue;
+      }
+      if (sessionInfos != nullptr && found < size) {
+        sessionInfos[found] = {.sessionId = found + 1,
+                               .pid = process.pid,
+                               .vgpuInstance = 0,
+                               .codecType = NVML_ENCODER_QUERY_H264,
+                               .hResolution = 1920,
+                               .vResolution = 1080,
+                               .averageFps = FramesPerSecond(process),
+                               .averageLatency = kEncoderLatencyUs};
+      }
+      ++found;
+    }
+    *sessionCount = found;
+    return sessionInfos == nullptr || found <= size ? NVML_SUCCESS : NVML_ERROR_INSUFFICIENT_SIZE;
+  });
 }
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetFBCStats(nvmlDevice_t device, nvmlFBCStats_t* fbcStats) {
   return Get(DeviceCall{__func__, device}, fbcStats, [](const Gpu&) { return nvmlFBCStats_t{}; });

@@ -21,11 +21,11 @@ constexpr char kBash[] = R"(_fakegpuctl() {
       if [[ $previous == inject ]]; then
         COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current"))
       else
-        COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= return=" -- "$current"))
+        COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= nvlink-errors= pcie-replays= return=" -- "$current"))
       fi ;;
     heal|unplug|replug) COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current")) ;;
-    proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --gi --ci --help" -- "$current")) ;;
-    calls) COMPREPLY=($(compgen -W "on off show --output --process --last --help" -- "$current")) ;;
+    proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --type --encoder --decoder --jpeg --ofa --gi --ci --help" -- "$current")) ;;
+    calls) COMPREPLY=($(compgen -W "on off show --everyone --output --process --last --help" -- "$current")) ;;
     clock) COMPREPLY=($(compgen -W "hold step run" -- "$current")) ;;
     driver) COMPREPLY=($(compgen -W "load unload" -- "$current")) ;;
     root) COMPREPLY=($(compgen -W "--library --nvidia-smi --help" -- "$current") $(compgen -d -- "$current")) ;;

@@ -39,11 +39,15 @@ next call.
 constexpr char kFaults[] =
     R"(FAULT is one of:
   xid=N[,gi=N][,ci=N]                 an XID with its consequences; 79: off the bus
-  ecc=corrected|uncorrected[,count=N] ECC errors in device memory
+  ecc=corrected|uncorrected[,memory=dram|sram][,count=N]
+                                      ECC errors in device memory, or in the chip
   lost                                the GPU answers "GPU is lost"
   thermal=CELSIUS                     the cooling fails
   power-brake                         the board is throttled from outside
   nvlink=N                            NVLink N goes down
+  nvlink-errors=N,counter=replay|recovery|crc-flit|crc-data|ecc-data[,count=N]
+                                      errors of NVLink N, which stays up
+  pcie-replays=N                      packets sent again over PCIe
   return=FUNCTION:CODE                a function answers a return code)";
 
 constexpr char kRun[] =
@@ -64,6 +68,8 @@ struct Options {
   std::uint64_t seed = 0;
   bool replace = false;
   fakegpu::control::ProcessInfo process;
+  std::string process_type;
+  fakegpu::control::CallLogOptions log;
   std::uint64_t memory_mib = 0;
   std::uint32_t utilization = 0;
   CallSelection calls;
@@ -240,12 +246,20 @@ void AddProcesses(CLI::App& app, Options& options, Command& command) {
   start->add_option("--name", options.process.name, "Its name")->default_val("train");
   start->add_option("--memory", options.memory_mib, "MiB of device memory")->default_val(1024);
   start->add_option("--utilization", options.utilization, "Percent of the GPU")->default_val(50);
+  start->add_option("--type", options.process_type, "compute, graphics or mps")
+      ->default_val("compute");
+  start->add_option("--encoder", options.process.encoder_percent, "Percent of the video encoders");
+  start->add_option("--decoder", options.process.decoder_percent, "Percent of the video decoders");
+  start->add_option("--jpeg", options.process.jpeg_percent, "Percent of the JPEG engines");
+  start->add_option("--ofa", options.process.ofa_percent, "Percent of the optical flow engine");
   start->add_option("--gi", options.process.gpu_instance, "The MIG GPU instance that it runs in");
   start->add_option("--ci", options.process.compute_instance, "The compute instance in that");
   start->callback([&] {
     command = [&options] {
       options.process.memory_bytes = options.memory_mib * 1024 * 1024;
-      return WithNode(options, [&](const Node& node) {
+      return WithNode(options, [&](const Node& node) -> Status {
+        ASSAY_ASSIGN_OR_RETURN(options.process.type,
+                               fakegpu::control::ParseProcessType(options.process_type));
         return node.StartProcess(options.gpu, options.process, options.utilization);
       });
     };
@@ -266,8 +280,15 @@ void AddCalls(CLI::App& app, Options& options, Command& command) {
   CLI::App* calls = app.add_subcommand("calls", "Log what programs ask NVML, and are answered");
   calls->require_subcommand(1);
   CLI::App* on = calls->add_subcommand("on", "Forget what was logged, and log from now on");
-  on->callback(
-      [&] { command = [&options] { return WithNode(options, fakegpu::control::StartCallLog); }; });
+  on->add_flag("--everyone", options.log.of_everyone,
+               "Also the programs of other users that start from now on; they may write the log");
+  on->callback([&] {
+    command = [&options] {
+      return WithNode(options, [&](const Node& node) {
+        return fakegpu::control::StartCallLog(node, options.log);
+      });
+    };
+  });
   CLI::App* off = calls->add_subcommand("off", "Log no more; what was logged stays");
   off->callback(
       [&] { command = [&options] { return WithNode(options, fakegpu::control::StopCallLog); }; });

@@ -77,7 +77,7 @@ says '^GPU0.*NV18' topo -m
 says '^1, NVIDIA H100 80GB HBM3, 81559 MiB, 2048 MiB, 700.00 W, Default$' \
   --query-gpu=index,name,memory.total,memory.used,power.limit,compute_mode --format=csv,noheader -i 1
 says '^ +1 +[0-9]+ +[0-9]+ +[0-9]+ +(5[89]|6[0-2]) ' dmon -c 1
-says "^ +1 +$pid +C .*train" pmon -c 1
+says "^ +1 +$pid +C +60 +30 +0 +0 +train" pmon -c 1
 
 says 'set to 300.00 W' -i 0 -pl 300
 says '^300.00 W$' --query-gpu=power.limit --format=csv,noheader -i 0

@@ -70,8 +70,14 @@ nlohmann::ordered_json AsJson(const NodeInfo& node) {
   for (const GpuInfo& gpu : node.gpus) {
     nlohmann::ordered_json processes = nlohmann::ordered_json::array();
     for (const auto& process : gpu.processes) {
-      nlohmann::ordered_json entry = {
-          {"pid", process.pid}, {"name", process.name}, {"memoryBytes", process.memory_bytes}};
+      nlohmann::ordered_json entry = {{"pid", process.pid},
+                                      {"name", process.name},
+                                      {"type", ToString(process.type)},
+                                      {"memoryBytes", process.memory_bytes},
+                                      {"encoderPercent", process.encoder_percent},
+                                      {"decoderPercent", process.decoder_percent},
+                                      {"jpegPercent", process.jpeg_percent},
+                                      {"ofaPercent", process.ofa_percent}};
       if (process.gpu_instance.has_value() && process.compute_instance.has_value()) {
         entry["gpuInstance"] = *process.gpu_instance;
         entry["computeInstance"] = *process.compute_instance;
