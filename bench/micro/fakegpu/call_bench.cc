@@ -22,7 +22,7 @@ union Answer {
 
 // call(Answer*) -> nvmlReturn_t
 template <typename Call>
-void Register(const char* function, Call call) {
+void Register(const std::string& function, Call call) {
   const auto run = [call](benchmark::State& state) {
     alignas(64) Answer answer{};
     nvmlReturn_t result = NVML_SUCCESS;
@@ -37,8 +37,7 @@ void Register(const char* function, Call call) {
     state.SetItemsProcessed(state.iterations());
   };
   const unsigned int processors = std::thread::hardware_concurrency();
-  auto* registered =
-      benchmark::RegisterBenchmark(("BM_Call/" + std::string(function)).c_str(), run);
+  auto* registered = benchmark::RegisterBenchmark(("BM_Call/" + function).c_str(), run);
   registered->UseRealTime()->Threads(1);
   if (processors > 1) {
     registered->Threads(static_cast<int>(processors));
@@ -66,25 +65,34 @@ void RegisterCalls(const Setting& setting) {
   });
   Register("nvmlDeviceGetHandleByIndex_v2", [f = nvml->nvmlDeviceGetHandleByIndex_v2](
                                                 Answer* answer) { return f(7, &answer->device); });
-  // What it would measure.
-  Register("nvmlDeviceGetPowerUsage", [f = nvml->nvmlDeviceGetPowerUsage, device](Answer* answer) {
-    return f(device, &answer->number);
-  });
-  Register("nvmlDeviceGetTemperature",
-           [f = nvml->nvmlDeviceGetTemperature, device](Answer* answer) {
-             return f(device, NVML_TEMPERATURE_GPU, &answer->number);
-           });
-  Register("nvmlDeviceGetUtilizationRates",
-           [f = nvml->nvmlDeviceGetUtilizationRates, device](Answer* answer) {
-             return f(device, &answer->utilization);
-           });
-  Register("nvmlDeviceGetClockInfo", [f = nvml->nvmlDeviceGetClockInfo, device](Answer* answer) {
-    return f(device, NVML_CLOCK_SM, &answer->number);
-  });
-  Register("nvmlDeviceGetPerformanceState",
-           [f = nvml->nvmlDeviceGetPerformanceState, device](Answer* answer) {
-             return f(device, &answer->performance_state);
-           });
+  // What it would measure, of a board that rests and of one that works.
+  nvmlDevice_t busy = nullptr;
+  (void)nvml->nvmlDeviceGetHandleByIndex_v2(1, &busy);
+  (void)setting.node->StartProcess("1", {.pid = 1, .name = "train", .memory_bytes = 1 << 30}, 70);
+  for (const bool is_busy : {false, true}) {
+    const nvmlDevice_t gpu = is_busy ? busy : device;
+    const std::string suffix = is_busy ? "/busy" : "";
+    Register("nvmlDeviceGetPowerUsage" + suffix,
+             [f = nvml->nvmlDeviceGetPowerUsage, gpu](Answer* answer) {
+               return f(gpu, &answer->number);
+             });
+    Register("nvmlDeviceGetTemperature" + suffix,
+             [f = nvml->nvmlDeviceGetTemperature, gpu](Answer* answer) {
+               return f(gpu, NVML_TEMPERATURE_GPU, &answer->number);
+             });
+    Register("nvmlDeviceGetUtilizationRates" + suffix,
+             [f = nvml->nvmlDeviceGetUtilizationRates, gpu](Answer* answer) {
+               return f(gpu, &answer->utilization);
+             });
+    Register("nvmlDeviceGetClockInfo" + suffix,
+             [f = nvml->nvmlDeviceGetClockInfo, gpu](Answer* answer) {
+               return f(gpu, NVML_CLOCK_SM, &answer->number);
+             });
+    Register("nvmlDeviceGetPerformanceState" + suffix,
+             [f = nvml->nvmlDeviceGetPerformanceState, gpu](Answer* answer) {
+               return f(gpu, &answer->performance_state);
+             });
+  }
   // A change: a commit of the node's state.
   Register("nvmlDeviceSetPersistenceMode",
            [f = nvml->nvmlDeviceSetPersistenceMode, device](Answer*) {
