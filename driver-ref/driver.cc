@@ -91,7 +91,8 @@ struct Driver::Impl {
             {.driver_name = options.driver_name,
              .pool_name = options.node_name,
              .boot_id = BootId(options.boot_id_file),
-             .partitioner = backend->partitioner()},
+             .partitioner = backend->partitioner(),
+             .configurator = backend->configurator()},
             checkpoint, specs, monitor,
             [this](const std::string& namespace_name, const std::string& name) {
               return client->Get<api::resource::ResourceClaim>(namespace_name, name);

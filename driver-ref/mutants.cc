@@ -39,6 +39,8 @@ constexpr Mutant kAll[] = {
     {"publishes-once", "SLICE-34", "does not bring a deleted slice back"},
     // Admin access.
     {"admin-needs-free", "ADMIN-01", "treats admin access as a claim on the device"},
+    // Partitions.
+    {"overlapping-partitions", "SHAR-02", "hands out partitions that have memory in common"},
     // Health.
     {"reports-one-device", "HLTH-03", "reports the health of the first device only"},
     // API requests.

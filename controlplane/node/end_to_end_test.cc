@@ -3,6 +3,7 @@
 // driver is killed at any moment and nothing is lost.
 //
 // A test is a leaf: this one stands in the topmost layer that it is about.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,6 +23,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -38,6 +40,7 @@
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
 #include "controlplane/node/node_agent.h"
+#include "fakegpu/abi/nvml.h"
 #include "fakegpu/control/control.h"
 #include "fakegpu/host/driver_root.h"
 
@@ -49,10 +52,12 @@ namespace {
 using namespace std::chrono_literals;
 using ::assay::testing::IsOk;
 using ::assay::testing::StatusIs;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
+using ::testing::UnorderedElementsAre;
 
 using api::core::Pod;
 using api::resource::Device;
@@ -269,6 +274,29 @@ class EndToEndTest : public ::testing::Test {
     });
     return paths;
   }
+  // In watts, of each GPU, as NVML tells every process.
+  std::vector<int> PowerLimits() {
+    ::setenv("ASSAY_FAKEGPU_STATE", (dir_ / "state").c_str(), 1);
+    void* const library = ::dlopen(ASSAY_NVML_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    const auto init = reinterpret_cast<decltype(&nvmlInit_v2)>(::dlsym(library, "nvmlInit_v2"));
+    const auto shutdown =
+        reinterpret_cast<decltype(&nvmlShutdown)>(::dlsym(library, "nvmlShutdown"));
+    const auto handle = reinterpret_cast<decltype(&nvmlDeviceGetHandleByIndex_v2)>(
+        ::dlsym(library, "nvmlDeviceGetHandleByIndex_v2"));
+    const auto limit = reinterpret_cast<decltype(&nvmlDeviceGetPowerManagementLimit)>(
+        ::dlsym(library, "nvmlDeviceGetPowerManagementLimit"));
+    std::vector<int> watts;
+    EXPECT_EQ(init(), NVML_SUCCESS);
+    for (unsigned int i = 0; i < kGpus; ++i) {
+      nvmlDevice_t device = nullptr;
+      unsigned int limit_mw = 0;
+      EXPECT_EQ(handle(i, &device), NVML_SUCCESS);
+      EXPECT_EQ(limit(device, &limit_mw), NVML_SUCCESS);
+      watts.push_back(static_cast<int>(limit_mw / 1000));
+    }
+    EXPECT_EQ(shutdown(), NVML_SUCCESS);
+    return watts;
+  }
   void SurviveKills(const Kills& kills);
   std::size_t CdiFiles() {
     std::error_code error;
@@ -356,6 +384,49 @@ TEST_F(EndToEndTest, ClaimsShareAGpuUntilItsMemoryIsUsedUp) {
   EXPECT_NE(seen["a"], seen["c"]);
   EXPECT_THAT(shares, SizeIs(3));
   EXPECT_EQ(CdiFiles(), 3u);
+}
+
+TEST_F(EndToEndTest, ClaimsAndTheirClassesConfigureGpus) {
+  const auto power_limit = [](int watts) {
+    api::resource::OpaqueDeviceConfiguration opaque;
+    opaque.driver = kDriver;
+    opaque.parameters.json =
+        R"({"apiVersion": "gpu.assay.dev/v1", "kind": "GpuConfig", "powerLimitWatts": )" +
+        std::to_string(watts) + "}";
+    return opaque;
+  };
+  api::resource::DeviceClass quiet;
+  quiet.metadata.name = "quiet-gpu";
+  quiet.spec.selectors.emplace_back().cel.emplace().expression =
+      std::string("device.driver == \"") + kDriver + "\"";
+  quiet.spec.config.emplace_back().opaque = power_limit(400);
+  ASSERT_THAT(cluster_->admin().Create(quiet), IsOk());
+  StartAgent();
+  StartDriver();
+  WaitForDriver();
+  const auto run = [&](const std::string& name, std::optional<int> watts) {
+    ResourceClaim claim;
+    claim.metadata.name = name;
+    claim.metadata.namespace_ = "default";
+    auto& request = claim.spec.devices.requests.emplace_back();
+    request.name = "gpu";
+    request.exactly.emplace().device_class_name = "quiet-gpu";
+    if (watts) {
+      claim.spec.devices.config.emplace_back().opaque = power_limit(*watts);
+    }
+    ASSERT_THAT(cluster_->admin().Create(claim), IsOk());
+    CreatePod(name);
+    ASSERT_THAT(WaitForPhase(name, "Running"), IsOk());
+  };
+  EXPECT_THAT(PowerLimits(), Each(700));
+  run("a", std::nullopt);
+  run("b", 350);
+  EXPECT_THAT(PowerLimits(), UnorderedElementsAre(350, 400, 700, 700, 700, 700, 700, 700));
+  for (const char* name : {"a", "b"}) {
+    ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", name}), IsOk());
+    ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", name}), IsOk());
+  }
+  EXPECT_THAT(PowerLimits(), Each(700));
 }
 
 TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {

@@ -69,6 +69,14 @@ struct XidEvent {
   std::uint64_t xid = 0;
 };
 
+// Whether an error says that the GPU is not there, is lost, or has no driver now: whatever was set
+// or made of it is gone too.
+inline bool IsGone(const Status& status) {
+  return status.code() == StatusCode::kNotFound || status.code() == StatusCode::kDataLoss ||
+         status.code() == StatusCode::kUnavailable;
+}
+
+class Configurator;
 class Partitioner;
 
 class Backend {
@@ -83,6 +91,8 @@ class Backend {
 
   // Who divides GPUs; null where nobody can. Lives as long as this.
   virtual Partitioner* partitioner() { return nullptr; }
+  // Who sets what can be set of them; null where nobody can. Lives as long as this.
+  virtual Configurator* configurator() { return nullptr; }
 };
 
 }  // namespace assay::driver_ref::discovery

@@ -106,18 +106,6 @@ void DescribeDivision(const Session& session, nvmlDevice_t device, Gpu& gpu) {
   }
 }
 
-Result<nvmlDevice_t> MigPartitioner::Find(const std::string& gpu) {
-  {
-    const std::lock_guard<std::mutex> lock(session_->mu);
-    ASSAY_RETURN_IF_ERROR(session_->Initialize());
-  }
-  nvmlDevice_t device = nullptr;
-  ASSAY_RETURN_IF_ERROR(
-      session_->Error(session_->f.handle_by_uuid(gpu.c_str(), &device), "nvmlDeviceGetHandleByUUID")
-          .WithContext(gpu));
-  return device;
-}
-
 Result<std::vector<nvmlGpuInstance_t>> MigPartitioner::GpuInstances(nvmlDevice_t device) {
   ASSAY_ASSIGN_OR_RETURN(const std::vector<ProfileInfo> profiles, ListProfiles(*session_, device));
   std::vector<nvmlGpuInstance_t> instances;
@@ -166,7 +154,7 @@ Result<Partition> MigPartitioner::Describe(nvmlDevice_t device, const std::strin
 }
 
 Result<std::vector<Partition>> MigPartitioner::List(const std::string& gpu) {
-  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, Find(gpu));
+  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, session_->FindGpu(gpu));
   ASSAY_ASSIGN_OR_RETURN(const std::vector<nvmlGpuInstance_t> instances, GpuInstances(device));
   std::vector<Partition> partitions;
   for (nvmlGpuInstance_t instance : instances) {
@@ -177,7 +165,7 @@ Result<std::vector<Partition>> MigPartitioner::List(const std::string& gpu) {
 
 Result<Partition> MigPartitioner::Create(const PartitionPlace& place) {
   const Functions& nvml = session_->f;
-  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, Find(place.gpu));
+  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, session_->FindGpu(place.gpu));
   ASSAY_RETURN_IF_ERROR(SetMode(device, NVML_DEVICE_MIG_ENABLE).WithContext(place.gpu));
   const nvmlGpuInstancePlacement_t placement{.start = place.start, .size = place.size};
   nvmlGpuInstance_t instance = nullptr;
@@ -237,7 +225,7 @@ Status MigPartitioner::DestroyInstance(nvmlGpuInstance_t instance) {
 }
 
 Status MigPartitioner::Destroy(const PartitionPlace& place) {
-  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, Find(place.gpu));
+  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, session_->FindGpu(place.gpu));
   ASSAY_ASSIGN_OR_RETURN(const std::vector<nvmlGpuInstance_t> instances, GpuInstances(device));
   std::size_t left = instances.size();
   for (nvmlGpuInstance_t instance : instances) {
@@ -255,7 +243,7 @@ Status MigPartitioner::Destroy(const PartitionPlace& place) {
 }
 
 Status MigPartitioner::UseWhole(const std::string& gpu) {
-  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, Find(gpu));
+  ASSAY_ASSIGN_OR_RETURN(nvmlDevice_t device, session_->FindGpu(gpu));
   return SetMode(device, NVML_DEVICE_MIG_DISABLE).WithContext(gpu);
 }
 

@@ -31,7 +31,6 @@ class MigPartitioner : public discovery::Partitioner {
   Status UseWhole(const std::string& gpu) override;
 
  private:
-  Result<nvmlDevice_t> Find(const std::string& gpu);
   // The GPU instances of every profile. kUnavailable, kDataLoss and the like.
   Result<std::vector<nvmlGpuInstance_t>> GpuInstances(nvmlDevice_t device);
   Result<discovery::Partition> Describe(nvmlDevice_t device, const std::string& gpu,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "driver-ref/nvml/mig.h"
+#include "driver-ref/nvml/nvml_configurator.h"
 #include "driver-ref/nvml/session.h"
 
 namespace assay::driver_ref::nvml {
@@ -185,6 +186,7 @@ struct NvmlBackend::Impl : Session {
 
   Options options;
   MigPartitioner partitioner{*this};
+  NvmlConfigurator configurator{*this};
   std::map<std::string, Gpu> known;   // By UUID. Guarded by mu.
   std::set<std::string> sticky_xids;  // Guarded by mu.
   // Used by the one thread that waits for events, but made and freed under mu.
@@ -211,6 +213,7 @@ Result<std::unique_ptr<NvmlBackend>> NvmlBackend::Load(const std::string& librar
 }
 
 discovery::Partitioner* NvmlBackend::partitioner() { return &impl_->partitioner; }
+discovery::Configurator* NvmlBackend::configurator() { return &impl_->configurator; }
 
 Result<Inventory> NvmlBackend::Discover() {
   Impl& nvml = *impl_;

@@ -29,6 +29,7 @@ class NvmlBackend : public discovery::Backend {
   Result<discovery::Inventory> Discover() override;
   Result<std::optional<discovery::XidEvent>> WaitForXid(Duration timeout) override;
   discovery::Partitioner* partitioner() override;
+  discovery::Configurator* configurator() override;
 
  private:
   struct Impl;

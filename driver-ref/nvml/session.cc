@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <string>
-
 namespace assay::driver_ref::nvml {
 namespace {
 
@@ -60,7 +58,13 @@ Status FindAll(void* library, Functions& f) {
   ASSAY_RETURN_IF_ERROR(
       Find(library, "nvmlDeviceGetMigDeviceHandleByIndex", f.mig_device_by_index));
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetGpuInstanceId", f.gpu_instance_id));
-  return Find(library, "nvmlDeviceGetComputeInstanceId", f.compute_instance_id);
+  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetComputeInstanceId", f.compute_instance_id));
+  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetPowerManagementLimit", f.power_limit));
+  ASSAY_RETURN_IF_ERROR(
+      Find(library, "nvmlDeviceGetPowerManagementLimitConstraints", f.power_limit_range));
+  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceSetPowerManagementLimit", f.set_power_limit));
+  ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetComputeMode", f.compute_mode));
+  return Find(library, "nvmlDeviceSetComputeMode", f.set_compute_mode);
 }
 
 Status Session::Error(nvmlReturn_t code, const char* function) const {
@@ -101,6 +105,17 @@ Status Session::Initialize() {
   ASSAY_RETURN_IF_ERROR(Error(f.init(), "nvmlInit_v2"));
   initialized = true;
   return OkStatus();
+}
+
+Result<nvmlDevice_t> Session::FindGpu(const std::string& uuid) {
+  {
+    const std::lock_guard<std::mutex> lock(mu);
+    ASSAY_RETURN_IF_ERROR(Initialize());
+  }
+  nvmlDevice_t device = nullptr;
+  ASSAY_RETURN_IF_ERROR(Error(f.handle_by_uuid(uuid.c_str(), &device), "nvmlDeviceGetHandleByUUID")
+                            .WithContext(uuid));
+  return device;
 }
 
 }  // namespace assay::driver_ref::nvml

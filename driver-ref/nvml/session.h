@@ -6,6 +6,7 @@
 #define ASSAY_DRIVER_REF_NVML_SESSION_H_
 
 #include <mutex>
+#include <string>
 
 #include "base/result.h"
 #include "fakegpu/abi/nvml.h"
@@ -53,6 +54,11 @@ struct Functions {
   decltype(&::nvmlDeviceGetMigDeviceHandleByIndex) mig_device_by_index = nullptr;
   decltype(&::nvmlDeviceGetGpuInstanceId) gpu_instance_id = nullptr;
   decltype(&::nvmlDeviceGetComputeInstanceId) compute_instance_id = nullptr;
+  decltype(&::nvmlDeviceGetPowerManagementLimit) power_limit = nullptr;
+  decltype(&::nvmlDeviceGetPowerManagementLimitConstraints) power_limit_range = nullptr;
+  decltype(&::nvmlDeviceSetPowerManagementLimit) set_power_limit = nullptr;
+  decltype(&::nvmlDeviceGetComputeMode) compute_mode = nullptr;
+  decltype(&::nvmlDeviceSetComputeMode) set_compute_mode = nullptr;
 };
 
 // kFailedPrecondition names a function that the library lacks.
@@ -63,6 +69,8 @@ struct Session {
   Status Error(nvmlReturn_t code, const char* function) const;
   // Initialises NVML unless it is. Call with mu held.
   Status Initialize();
+  // Initialises NVML if need be. kNotFound: there is no such GPU. Call without mu.
+  Result<nvmlDevice_t> FindGpu(const std::string& uuid);
 
   Functions f;
   std::mutex mu;

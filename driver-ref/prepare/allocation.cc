@@ -1,14 +1,16 @@
 #include "driver-ref/prepare/allocation.h"
 
 #include <algorithm>
-#include <set>
+#include <cstddef>
 
 #include "driver-ref/mutants.h"
+#include "driver-ref/prepare/gpu_config.h"
 
 namespace assay::driver_ref::prepare {
 namespace {
 
 using api::resource::AllocationResult;
+using api::resource::DeviceAllocationConfiguration;
 using api::resource::DeviceRequestAllocationResult;
 using api::resource::ResourceClaim;
 
@@ -21,28 +23,34 @@ bool IsOwn(const DeviceRequestAllocationResult& result, const std::string& drive
 }
 
 // A configuration without requests is for all of them; "request" is for its subrequests too.
-Status CheckConfiguration(const AllocationResult& allocation, const std::string& driver_name) {
-  std::set<std::string> requests;
-  for (const DeviceRequestAllocationResult& result : allocation.devices.results) {
-    if (IsOwn(result, driver_name)) {
-      requests.insert(result.request);
-      requests.insert(BaseRequest(result.request));
+bool IsFor(const DeviceAllocationConfiguration& config, const std::string& request) {
+  return config.requests.empty() ||
+         std::ranges::any_of(config.requests, [&](const std::string& name) {
+           return name == request || name == BaseRequest(request);
+         });
+}
+
+// What the allocation's configurations for this driver set for the request.
+Result<discovery::GpuSettings> SettingsFor(const AllocationResult& allocation,
+                                           const std::string& request,
+                                           const std::string& driver_name) {
+  discovery::GpuSettings settings;
+  const auto& configs = allocation.devices.config;
+  for (const bool of_class : {true, false}) {
+    for (std::size_t i = 0; i < configs.size(); ++i) {
+      if ((configs[i].source == "FromClass") != of_class || !configs[i].opaque ||
+          configs[i].opaque->driver != driver_name || !IsFor(configs[i], request)) {
+        continue;
+      }
+      Result<discovery::GpuSettings> parsed = ParseGpuConfig(configs[i].opaque->parameters.json);
+      if (!parsed.ok()) {
+        return parsed.status().WithContext("status.allocation.devices.config[" + std::to_string(i) +
+                                           "].opaque.parameters (" + configs[i].source + ")");
+      }
+      settings = *parsed;
     }
   }
-  for (const auto& config : allocation.devices.config) {
-    const bool applies =
-        !requests.empty() && (config.requests.empty() ||
-                              std::ranges::any_of(config.requests, [&](const std::string& name) {
-                                return requests.contains(name);
-                              }));
-    if (config.opaque && config.opaque->driver == driver_name && applies) {
-      return InvalidArgumentError(
-          "status.allocation.devices.config: this driver takes no configuration, but the claim or "
-          "its device class has one for " +
-          driver_name);
-    }
-  }
-  return OkStatus();
+  return settings;
 }
 
 }  // namespace
@@ -57,13 +65,14 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
     return FailedPreconditionError("the claim is not allocated");
   }
   const AllocationResult& allocation = *claim.status.allocation;
-  ASSAY_RETURN_IF_ERROR(CheckConfiguration(allocation, driver_name));
   std::vector<DeviceRecord> devices;
   for (const DeviceRequestAllocationResult& result : allocation.devices.results) {
     if (!IsOwn(result, driver_name)) {
       continue;
     }
     const std::string request = BaseRequest(result.request);
+    ASSAY_ASSIGN_OR_RETURN(const discovery::GpuSettings settings,
+                           SettingsFor(allocation, result.request, driver_name));
     const auto same = std::ranges::find_if(devices, [&](const DeviceRecord& device) {
       return device.pool == result.pool && device.device == result.device &&
              device.share_id == result.share_id;
@@ -77,6 +86,9 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
                        .requests = {request},
                        .share_id = result.share_id,
                        .admin_access = result.admin_access.value_or(false)});
+    if (settings != discovery::GpuSettings() && !devices.back().admin_access) {
+      devices.back().settings.emplace().wanted = settings;
+    }
   }
   if (mutants::Is("first-device-again")) {
     for (DeviceRecord& device : devices) {

@@ -14,10 +14,12 @@
 namespace assay::driver_ref::prepare {
 
 // The devices that the claim's allocation gives out of this driver's pools, each once, with all
-// requests that it serves (without "/subrequest", as the kubelet compares them).
+// requests that it serves (without "/subrequest", as the kubelet compares them), and what is to be
+// set of it: of the configurations for its request the last counts, as a whole; those of classes
+// come before the claim's own. Administrators set nothing.
 //
 // kFailedPrecondition: not allocated, or not by the claim with this UID. kInvalidArgument: a
-// configuration for this driver, which has none.
+// configuration for this driver that is wrong.
 Result<std::vector<DeviceRecord>> DevicesOf(const api::resource::ResourceClaim& claim,
                                             const std::string& uid, const std::string& driver_name);
 

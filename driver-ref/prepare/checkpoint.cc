@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "driver-ref/mutants.h"
+#include "driver-ref/prepare/gpu_config.h"
 
 namespace assay::driver_ref::prepare {
 namespace {
@@ -59,6 +60,26 @@ discovery::Partition PartitionFromJson(const Json& json) {
           .compute_instance = json.at("computeInstance")};
 }
 
+Json ToJson(const discovery::GpuSettings& settings) {
+  Json json = Json::object();
+  if (settings.power_limit_mw) {
+    json["powerLimitMilliwatts"] = *settings.power_limit_mw;
+  }
+  if (settings.compute_mode) {
+    json["computeMode"] = ComputeModeName(*settings.compute_mode);
+  }
+  return json;
+}
+
+discovery::GpuSettings SettingsFromJson(const Json& json) {
+  discovery::GpuSettings settings;
+  if (json.contains("powerLimitMilliwatts")) {
+    settings.power_limit_mw = json.at("powerLimitMilliwatts").get<std::uint32_t>();
+  }
+  settings.compute_mode = ParseComputeMode(json.value("computeMode", ""));
+  return settings;
+}
+
 Json ToJson(const ClaimRecord& record) {
   Json devices = Json::array();
   for (const DeviceRecord& device : record.devices) {
@@ -71,6 +92,11 @@ Json ToJson(const ClaimRecord& record) {
     }
     if (device.partition) {
       json["partition"] = ToJson(*device.partition);
+    }
+    if (device.settings) {
+      json["settings"] = {{"gpu", device.settings->gpu},
+                          {"wanted", ToJson(device.settings->wanted)},
+                          {"before", ToJson(device.settings->before)}};
     }
     devices.push_back(std::move(json));
   }
@@ -101,6 +127,12 @@ ClaimRecord FromJson(const Json& json) {
     added.admin_access = device.value("adminAccess", false);
     if (device.contains("partition")) {
       added.partition = PartitionFromJson(device.at("partition"));
+    }
+    if (device.contains("settings")) {
+      const Json& settings = device.at("settings");
+      added.settings = SettingsRecord{.gpu = settings.at("gpu"),
+                                      .wanted = SettingsFromJson(settings.at("wanted")),
+                                      .before = SettingsFromJson(settings.at("before"))};
     }
   }
   return record;

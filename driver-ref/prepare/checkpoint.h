@@ -23,9 +23,18 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "driver-ref/discovery/configurator.h"
 #include "driver-ref/discovery/partitioner.h"
 
 namespace assay::driver_ref::prepare {
+
+struct SettingsRecord {
+  std::string gpu;  // Its UUID.
+  discovery::GpuSettings wanted;
+  discovery::GpuSettings before;  // What the same settings were before.
+
+  friend bool operator==(const SettingsRecord&, const SettingsRecord&) = default;
+};
 
 struct DeviceRecord {
   std::string pool;
@@ -35,6 +44,8 @@ struct DeviceRecord {
   bool admin_access = false;
   // Where the device is a partition: its place, and what was made there once it is prepared.
   std::optional<discovery::Partition> partition;
+  // What the claim sets of its GPU.
+  std::optional<SettingsRecord> settings;
 
   friend bool operator==(const DeviceRecord&, const DeviceRecord&) = default;
 };

@@ -22,25 +22,35 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 ClaimRecord Example(const std::string& uid) {
-  return {.uid = uid,
-          .namespace_ = "default",
-          .name = "claim",
-          .state = ClaimRecord::State::kPrepared,
-          .boot_id = "boot",
-          .devices = {{.pool = "node-1",
-                       .device = "gpu-1",
-                       .requests = {"a", "b"},
-                       .share_id = "share",
-                       .admin_access = true},
-                      {.pool = "node-1", .device = "gpu-2", .requests = {"a"}},
-                      {.pool = "node-1",
-                       .device = "gpu-3-1g10gb-19-2",
-                       .requests = {"a"},
-                       .partition = discovery::Partition{
-                           .place = {.gpu = "GPU-3", .profile = 19, .start = 2, .size = 1},
-                           .uuid = "MIG-1",
-                           .gpu_instance = 9,
-                           .compute_instance = 0}}}};
+  return {
+      .uid = uid,
+      .namespace_ = "default",
+      .name = "claim",
+      .state = ClaimRecord::State::kPrepared,
+      .boot_id = "boot",
+      .devices = {
+          {.pool = "node-1",
+           .device = "gpu-1",
+           .requests = {"a", "b"},
+           .share_id = "share",
+           .admin_access = true},
+          {.pool = "node-1",
+           .device = "gpu-2",
+           .requests = {"a"},
+           .settings =
+               SettingsRecord{.gpu = "GPU-2",
+                              .wanted = {.power_limit_mw = 350000,
+                                         .compute_mode = discovery::ComputeMode::kExclusiveProcess},
+                              .before = {.power_limit_mw = 700000,
+                                         .compute_mode = discovery::ComputeMode::kDefault}}},
+          {.pool = "node-1",
+           .device = "gpu-3-1g10gb-19-2",
+           .requests = {"a"},
+           .partition =
+               discovery::Partition{.place = {.gpu = "GPU-3", .profile = 19, .start = 2, .size = 1},
+                                    .uuid = "MIG-1",
+                                    .gpu_instance = 9,
+                                    .compute_instance = 0}}}};
 }
 
 class CheckpointTest : public ::testing::Test {

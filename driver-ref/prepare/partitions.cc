@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "driver-ref/discovery/devices.h"
+#include "driver-ref/mutants.h"
 
 namespace assay::driver_ref::prepare {
 namespace {
@@ -17,19 +18,13 @@ bool IsWholeOf(const DeviceRecord& device, const PartitionPlace& place) {
   return !device.partition && device.device == discovery::DeviceName(place.gpu);
 }
 
-// A partition of a GPU that is gone, lost or without its driver does not outlive that.
-bool IsGone(const Status& status) {
-  return status.code() == StatusCode::kNotFound || status.code() == StatusCode::kDataLoss ||
-         status.code() == StatusCode::kUnavailable;
-}
-
 }  // namespace
 
 bool HaveCommonHardware(const DeviceRecord& a, const DeviceRecord& b) {
   if (a.pool != b.pool) {
     return false;
   }
-  if (a.partition && b.partition) {
+  if (a.partition && b.partition && !mutants::Is("overlapping-partitions")) {
     return a.partition->place.Overlaps(b.partition->place);
   }
   return a.device == b.device || (a.partition && IsWholeOf(b, a.partition->place)) ||
@@ -95,7 +90,9 @@ Status Partitions::End(const std::vector<DeviceRecord>& devices) {
       return FailedPreconditionError("nobody here can end partition " +
                                      device.partition->place.ToString());
     }
-    if (const Status status = partitioner_->Destroy(device.partition->place); IsGone(status)) {
+    // It does not outlive its GPU, nor the GPU's driver.
+    if (const Status status = partitioner_->Destroy(device.partition->place);
+        discovery::IsGone(status)) {
       spdlog::warn("partition {} is gone: {}", device.partition->place.ToString(),
                    status.ToString());
     } else {

@@ -27,6 +27,11 @@ bool Excludes(const DeviceRecord& a, const DeviceRecord& b) {
   return HaveCommonHardware(a, b) && !admin && !(a.share_id && b.share_id);
 }
 
+// One that a crash left half-way is not: it is rolled back like a new one.
+bool IsPrepared(const ClaimRecord* record) {
+  return record != nullptr && record->state == ClaimRecord::State::kPrepared;
+}
+
 }  // namespace
 
 // The right to work on a claim, in the order of arrival as far as an Unprepare is concerned.
@@ -79,7 +84,8 @@ Preparer::Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpec
       monitor_(&monitor),
       claims_(std::move(claims)),
       observer_(std::move(observer)),
-      partitions_(options_.partitioner) {}
+      partitions_(options_.partitioner),
+      configuration_(options_.configurator) {}
 
 Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& claim,
                                                       const std::function<bool()>& cancelled) {
@@ -111,19 +117,17 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
   if (!mutants::Is("no-overlap-check")) {
     ASSAY_RETURN_IF_ERROR(CheckFree(claim, record.devices, known, picture));
   }
-  const auto before = known.claims.find(claim.uid);
-  // One that a crash left half-way is rolled back like a new one.
-  const bool prepared =
-      before != known.claims.end() && before->second.state == ClaimRecord::State::kPrepared;
-  if (mutants::Is("trusts-checkpoint") && prepared) {
-    return Answer(before->second);
+  const auto found = known.claims.find(claim.uid);
+  const ClaimRecord* const former = found == known.claims.end() ? nullptr : &found->second;
+  if (mutants::Is("trusts-checkpoint") && IsPrepared(former)) {
+    return Answer(*former);
   }
-  if (mutants::Is("prepare-appends") && prepared) {
-    std::vector<PreparedDevice> answer = Answer(before->second);
-    std::ranges::copy(Answer(before->second), std::back_inserter(answer));
+  if (mutants::Is("prepare-appends") && IsPrepared(former)) {
+    std::vector<PreparedDevice> answer = Answer(*former);
+    std::ranges::copy(Answer(*former), std::back_inserter(answer));
     return answer;
   }
-  ASSAY_RETURN_IF_ERROR(Commit(record, picture, prepared));
+  ASSAY_RETURN_IF_ERROR(Commit(record, picture, former));
   if (observer_ && !record.devices.empty()) {
     observer_(claim, record.devices, picture);
   }
@@ -238,11 +242,17 @@ std::vector<cdi::DeviceEdits> Preparer::EditsFor(const std::vector<DeviceRecord>
   return edits;
 }
 
-Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture, bool prepared) {
+Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture,
+                        const ClaimRecord* former) {
+  const bool prepared = IsPrepared(former);
+  ASSAY_RETURN_IF_ERROR(configuration_.Note(record.devices, former, picture));
   // A claim that is prepared stays so while its spec is written anew.
   Status status = prepared ? OkStatus() : checkpoint_->Save(record);
   if (status.ok()) {
     status = partitions_.MakeReady(record.devices, picture, prepared);
+  }
+  if (status.ok()) {
+    status = configuration_.Apply(record.devices);
   }
   if (status.ok()) {
     status = specs_->Write(record.uid, EditsFor(record.devices, picture));
@@ -296,6 +306,7 @@ Status Preparer::Forget(const std::string& uid, const std::vector<DeviceRecord>&
     ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
   }
   ASSAY_RETURN_IF_ERROR(partitions_.End(devices));
+  ASSAY_RETURN_IF_ERROR(configuration_.Restore(devices));
   return checkpoint_->Remove(uid);
 }
 

@@ -1,13 +1,13 @@
 // Preparer: the life of a claim on this node: NodePrepareResources and NodeUnprepareResources,
 // idempotent, and safe against an end of the process at any moment.
 //
-//   record "started" -> partitions -> CDI spec -> record "prepared"      prepare
-//   CDI spec gone -> partitions gone -> record gone                      unprepare
+//   record "started" -> partitions, settings -> CDI spec -> record "prepared"      prepare
+//   CDI spec gone -> partitions gone, settings as before -> record gone            unprepare
 //
 // Calls for one claim run one after the other; a Prepare that an Unprepare has overtaken does
 // nothing any more. Calls for different claims run in parallel but for the moments in which they
 // hold the checkpoint's lock; nobody waits for the API server under that lock, or for the hardware,
-// unless GPUs are divided: the kernel driver makes one partition after the other anyway.
+// unless GPUs are divided or set: the kernel driver makes one partition after the other anyway.
 //
 // Thread-safe.
 #ifndef ASSAY_DRIVER_REF_PREPARE_PREPARER_H_
@@ -26,6 +26,7 @@
 #include "driver-ref/cdi/claim_specs.h"
 #include "driver-ref/discovery/monitor.h"
 #include "driver-ref/prepare/checkpoint.h"
+#include "driver-ref/prepare/configuration.h"
 #include "driver-ref/prepare/partitions.h"
 
 namespace assay::driver_ref::prepare {
@@ -53,6 +54,8 @@ class Preparer {
     std::string boot_id;
     // Null: nobody here divides GPUs. Outlives this.
     discovery::Partitioner* partitioner = nullptr;
+    // Null: nothing can be set of GPUs. Outlives this.
+    discovery::Configurator* configurator = nullptr;
   };
   // Reads a claim from the API server; has a time limit of its own.
   using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
@@ -89,8 +92,9 @@ class Preparer {
                                                const discovery::Picture& picture) const;
   std::vector<cdi::DeviceEdits> EditsFor(const std::vector<DeviceRecord>& devices,
                                          const discovery::Picture& picture) const;
-  // Makes what `record` says true, and completes it. `prepared`: it was so before.
-  Status Commit(ClaimRecord& record, const discovery::Picture& picture, bool prepared);
+  // Makes what `record` says true, and completes it. `former`: what there is of an earlier try, or
+  // null.
+  Status Commit(ClaimRecord& record, const discovery::Picture& picture, const ClaimRecord* former);
   Status Forget(const std::string& uid, const std::vector<DeviceRecord>& devices);
   Status RemoveUnknownSpecs(const Checkpoint::Contents& known);
   void EndUnknownPartitions(const Checkpoint::Contents& known, const discovery::Picture& picture);
@@ -103,6 +107,7 @@ class Preparer {
   ClaimSource claims_;
   Observer observer_;
   Partitions partitions_;
+  Configuration configuration_;
 
   // The calls of one claim.
   struct Turn {

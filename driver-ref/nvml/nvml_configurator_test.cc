@@ -1,0 +1,49 @@
+// Setting GPUs on the fake NVML.
+#include "driver-ref/nvml/nvml_configurator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "base/temp_dir.h"
+#include "base/testing/status_matchers.h"
+#include "driver-ref/nvml/nvml_backend.h"
+#include "fakegpu/control/control.h"
+
+namespace assay::driver_ref::nvml {
+namespace {
+
+using ::assay::testing::IsOk;
+using ::assay::testing::StatusIs;
+using ::testing::HasSubstr;
+
+using discovery::ComputeMode;
+using discovery::GpuSettings;
+
+TEST(NvmlConfiguratorTest, ReadsAndWritesWhatTheGpuTakes) {
+  const TempDir dir = *TempDir::Create();
+  const auto node = *fakegpu::control::Node::Create(dir / "state", "fixtures/nodes/one-h100.yaml");
+  ::setenv("ASSAY_FAKEGPU_STATE", (dir / "state").c_str(), 1);
+  const auto backend = *NvmlBackend::Load(ASSAY_NVML_LIBRARY, {.divide = false});
+  discovery::Configurator& configurator = *backend->configurator();
+  const std::string gpu = backend->Discover()->gpus.at(0).uuid;
+
+  EXPECT_EQ(*configurator.Read(gpu),
+            (GpuSettings{.power_limit_mw = 700'000, .compute_mode = ComputeMode::kDefault}));
+  ASSERT_THAT(configurator.Write(gpu, {.power_limit_mw = 350'000}), IsOk());
+  ASSERT_THAT(configurator.Write(gpu, {.compute_mode = ComputeMode::kExclusiveProcess}), IsOk());
+  EXPECT_EQ(*configurator.Read(gpu), (GpuSettings{.power_limit_mw = 350'000,
+                                                  .compute_mode = ComputeMode::kExclusiveProcess}));
+  EXPECT_THAT(configurator.Write(gpu, {.power_limit_mw = 701'000}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("701 W is not between")));
+  EXPECT_THAT(configurator.Read("GPU-none"), StatusIs(StatusCode::kNotFound));
+  ASSERT_THAT(node.Inject("0", fakegpu::control::XidFault{.xid = 79}), IsOk());
+  EXPECT_THAT(configurator.Write(gpu, {.power_limit_mw = 350'000}),
+              StatusIs(StatusCode::kDataLoss));
+}
+
+}  // namespace
+}  // namespace assay::driver_ref::nvml
