@@ -2,19 +2,20 @@
 # Certifies the reference driver with one seeded defect, and expects that the rule finds it; without
 # one ("none"), that no rule fails.
 #
-# usage: mutant_test.sh ASSAY MUTANT RULES [LATER]
+# usage: mutant_test.sh ASSAY MUTANT RULES [LATER [TESTEE]]
 #
 #   RULES   the rule that must fail; for "none" the rules to try, separated by ':'
 #   LATER   a rule whose case comes after, and must pass all the same
+#   TESTEE  a file in testdata/
 set -euo pipefail
-assay=$1 mutant=$2 rules=$3 later=${4:-}
+assay=$1 mutant=$2 rules=$3 later=${4:-} testee=${5:-driver-ref-mutants.yaml}
 here=$(dirname "$(readlink -f "$0")")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 export ASSAY_MUTANT=$mutant
 status=0
-"$assay" certify --testee "$here/testdata/driver-ref-mutants.yaml" --filter "$rules${later:+:$later}" --out "$out" \
+"$assay" certify --testee "$here/testdata/$testee" --filter "$rules${later:+:$later}" --out "$out" \
   >"$out/output" 2>&1 || status=$?
 fail() {
   cat "$out/output"

@@ -101,6 +101,8 @@ class Case : public ::testing::Test {
   // Not decidable without it.
   void RequireHook(Hook hook);
 
+  // A device as it is published in `pool`.
+  DeviceRef RefTo(const std::string& pool, const api::resource::Device& device);
   // Every published device.
   std::vector<DeviceRef> AllDevices();
   // Published devices that can be allocated at the same time; the case is not decidable with fewer
@@ -154,7 +156,6 @@ class Case : public ::testing::Test {
   std::string OutputOfCase();
 
  private:
-  DeviceRef RefTo(const std::string& pool, const api::resource::Device& device);
   std::string NextClaimName();
   void CleanUp();
 
