@@ -5,6 +5,10 @@
 # usage: driver_ref_test.sh ASSAY [TESTEE]
 set -euo pipefail
 assay=$1
+[ -z "${2:-}" ] || [ "$(id -u)" -eq 0 ] || {
+  echo "driver_ref_test: skipped: dividing GPUs is root's"
+  exit 77
+}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "$assay" certify --filter 'REG:PREP-01:UNPR-09' --out "$work/other" >"$work/other.txt" 2>&1 &

@@ -387,6 +387,9 @@ TEST_F(EndToEndTest, ClaimsShareAGpuUntilItsMemoryIsUsedUp) {
 }
 
 TEST_F(EndToEndTest, ClaimsAndTheirClassesConfigureGpus) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "setting GPUs is root's";
+  }
   const auto power_limit = [](int watts) {
     api::resource::OpaqueDeviceConfiguration opaque;
     opaque.driver = kDriver;
@@ -608,6 +611,12 @@ class DividedGpuTest : public EndToEndTest {
   DividedGpuTest() {
     node_file_ = "fixtures/nodes/h100-and-l4.yaml";
     devices_ = kOfH100 + 1;
+  }
+  void SetUp() override {
+    if (geteuid() != 0) {
+      GTEST_SKIP() << "dividing GPUs is root's";
+    }
+    EndToEndTest::SetUp();
   }
   std::vector<std::string> Flags() const {
     return {"--mig", "--proc-root=" + (dir_.path() / "host/proc").string()};

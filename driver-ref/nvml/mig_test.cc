@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -46,6 +47,11 @@ class MigTest : public ::testing::Test {
     Look();
   }
 
+  void SetUp() override {
+    if (geteuid() != 0) {
+      GTEST_SKIP() << "dividing GPUs is root's";
+    }
+  }
   void Look() {
     const auto inventory = backend_->Discover();
     ASSERT_THAT(inventory, IsOk());
