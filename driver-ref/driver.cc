@@ -2,9 +2,11 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -19,6 +21,7 @@
 #include "base/event_loop.h"
 #include "base/file.h"
 #include "driver-ref/cdi/claim_specs.h"
+#include "driver-ref/cdi/metadata_files.h"
 #include "driver-ref/discovery/devices.h"
 #include "driver-ref/discovery/monitor.h"
 #include "driver-ref/kubelet/instance_lock.h"
@@ -27,6 +30,7 @@
 #include "driver-ref/mutants.h"
 #include "driver-ref/prepare/checkpoint.h"
 #include "driver-ref/prepare/preparer.h"
+#include "driver-ref/publish/binding_controller.h"
 #include "driver-ref/publish/claim_status.h"
 #include "driver-ref/publish/publisher.h"
 
@@ -87,13 +91,17 @@ struct Driver::Impl {
                .dev_root = options.dev_root,
                .proc_root = options.proc_root,
                .nvml_library = nvml_path}),
+        metadata({.driver_name = options.driver_name,
+                  .cdi_root = options.cdi_root,
+                  .directory = options.state_dir / "device-metadata"}),
         preparer(
             {.driver_name = options.driver_name,
              .pool_name = options.node_name,
              .boot_id = BootId(options.boot_id_file),
              .partitioner = backend->partitioner(),
-             .configurator = backend->configurator()},
-            checkpoint, specs, monitor,
+             .configurator = backend->configurator(),
+             .attributes = Attributes()},
+            checkpoint, specs, metadata, monitor,
             [this](const std::string& namespace_name, const std::string& name) {
               return client->Get<api::resource::ResourceClaim>(namespace_name, name);
             },
@@ -113,6 +121,21 @@ struct Driver::Impl {
                            : options.driver_name + "-" + options.instance_id,
                        "-reg.sock"),
             services.registration()) {}
+
+  // What containers are told about a device: what it is published with. If asked for.
+  std::function<std::map<std::string, api::resource::DeviceAttribute>(const discovery::Picture&,
+                                                                      const std::string&)>
+  Attributes() {
+    if (!options.device_metadata) {
+      return nullptr;
+    }
+    return [this](const discovery::Picture& picture, const std::string& name) {
+      const auto devices = discovery::ToDevices(picture.inventory, device_options);
+      const auto device = std::ranges::find(devices, name, &api::resource::Device::name);
+      return device == devices.end() ? std::map<std::string, api::resource::DeviceAttribute>()
+                                     : device->attributes;
+    };
+  }
 
   // Writes what is prepared into the claims' status, if asked for.
   prepare::Preparer::Observer ClaimObserver() {
@@ -138,6 +161,9 @@ struct Driver::Impl {
         publisher->SetContent(
             {.counter_sets = discovery::ToCounterSets(picture->inventory),
              .devices = discovery::ToDevices(picture->inventory, device_options)});
+        if (binding) {
+          binding->SetPicture(*picture);
+        }
       }
     });
   }
@@ -175,9 +201,12 @@ struct Driver::Impl {
   discovery::Monitor monitor;
   prepare::Checkpoint checkpoint;
   cdi::ClaimSpecs specs;
+  cdi::MetadataFiles metadata;
   prepare::Preparer preparer;
   discovery::DeviceOptions device_options;
   std::unique_ptr<publish::Publisher> publisher;  // Lives on the client's loop.
+  // Null without --bind-to-fabric; lives on the client's loop.
+  std::unique_ptr<publish::BindingController> binding;
   std::filesystem::path plugin_path;
   kubelet::Services services;
   kubelet::SocketServer plugin_socket;
@@ -215,12 +244,19 @@ Result<std::unique_ptr<Driver>> Driver::Start(const Options& options,
       .taint_effect = options.taint_effect,
       .pcie_root = [root = options.sysfs_root.string()](
                        const std::string& id) { return discovery::PcieRootFromSysfs(root, id); },
-      .share = options.share_gpus};
+      .share = options.share_gpus,
+      .bind_to_fabric = options.bind_to_fabric};
   impl->RunOnLoop([&impl] {
     impl->publisher = std::make_unique<publish::Publisher>(
         impl->client->client(),
         publish::Publisher::Options{.driver_name = impl->options.driver_name,
                                     .node_name = impl->options.node_name});
+    if (impl->options.bind_to_fabric) {
+      impl->binding = std::make_unique<publish::BindingController>(
+          impl->client->client(),
+          publish::BindingController::Options{.driver_name = impl->options.driver_name,
+                                              .pool_name = impl->options.node_name});
+    }
   });
   impl->monitor.AddListener([impl = impl.get()] { impl->Publish(); });
   auto driver = std::unique_ptr<Driver>(new Driver(std::move(impl)));
@@ -244,7 +280,10 @@ Driver::~Driver() {
   parts.plugin_socket.Stop(kGrace);
   parts.orphans = {};
   parts.monitor.Stop();
-  parts.RunOnLoop([&parts] { parts.publisher.reset(); });
+  parts.RunOnLoop([&parts] {
+    parts.publisher.reset();
+    parts.binding.reset();
+  });
 }
 
 Status Driver::CheckSockets() {

@@ -41,6 +41,14 @@ constexpr Mutant kAll[] = {
     {"admin-needs-free", "ADMIN-01", "treats admin access as a claim on the device"},
     // Partitions.
     {"overlapping-partitions", "SHAR-02", "hands out partitions that have memory in common"},
+    // Device metadata.
+    {"metadata-by-claim", "META-02",
+     "puts files of claims made from templates by the claim's name"},
+    {"metadata-of-each", "META-05", "asks for a request's metadata with each of its devices"},
+    {"keeps-metadata", "META-10", "leaves the claim's metadata behind"},
+    // Binding conditions.
+    {"never-bound", "BIND-04", "does not say of a device that is ready that it is bound"},
+    {"prepares-unbound", "BIND-09", "prepares a claim whose device is not bound yet"},
     // Health.
     {"reports-one-device", "HLTH-03", "reports the health of the first device only"},
     // API requests.

@@ -126,6 +126,13 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
   app.add_flag("--claim-status", options.claim_status,
                "Tell in claims' status which devices are ready (needs associated-node:patch of "
                "resourceclaims/driver)");
+  app.add_flag("--device-metadata", options.device_metadata,
+               "Tell containers about their devices in files (KEP-5304), below "
+               "/var/run/kubernetes.io/dra-device-attributes");
+  app.add_flag("--bind-to-fabric", options.bind_to_fabric,
+               "Let pods wait until their GPUs are part of the NVLink fabric (KEP-5007; needs "
+               "associated-node:patch of resourceclaims/driver and list, watch of "
+               "resourceclaims)");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

@@ -29,6 +29,8 @@ struct Options {
   std::filesystem::path boot_id_file = "/proc/sys/kernel/random/boot_id";
   std::string taint_effect = "NoSchedule";
   bool claim_status = false;
+  bool device_metadata = false;
+  bool bind_to_fabric = false;
   bool share_gpus = false;
   bool mig = false;
 };

@@ -134,7 +134,9 @@ Status Lab::SetUpCluster() {
   const User user =
       User::ServiceAccount("kube-system", std::string(kServiceAccount), std::string(kNodeName));
   driver_user_ = user.name;
-  api_server().authorizer().GrantDriver(user.name, options_.profile.Declares("device-status"));
+  api_server().authorizer().GrantDriver(
+      user.name, {.device_status = options_.profile.Declares("device-status"),
+                  .binding = options_.profile.Declares("binding-conditions")});
   ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
 
   api::core::Namespace admin_namespace;

@@ -141,14 +141,19 @@ void Authorizer::GrantNodes() {
           .resources = {"csidrivers", "csinodes", "runtimeclasses"}}});
 }
 
-void Authorizer::GrantDriver(const std::string& subject, bool device_status) {
+void Authorizer::GrantDriver(const std::string& subject, const DriverGrants& grants) {
   std::vector<PolicyRule> rules = {
       {.verbs = {"get", "list", "watch", "create", "update", "patch", "delete"},
        .groups = {"resource.k8s.io"},
        .resources = {"resourceslices"}},
       {.verbs = {"get"}, .groups = {"resource.k8s.io"}, .resources = {"resourceclaims"}},
       {.verbs = {"get"}, .groups = {""}, .resources = {"nodes"}}};
-  if (device_status) {
+  if (grants.binding) {
+    rules.push_back({.verbs = {"list", "watch"},
+                     .groups = {"resource.k8s.io"},
+                     .resources = {"resourceclaims"}});
+  }
+  if (grants.device_status || grants.binding) {
     rules.push_back({.verbs = {"update", "patch"},
                      .groups = {"resource.k8s.io"},
                      .resources = {"resourceclaims/status"}});

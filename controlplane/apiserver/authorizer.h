@@ -33,6 +33,14 @@ struct PolicyRule {
   std::string namespace_;
 };
 
+// What a driver's node plugin may do beyond the least.
+struct DriverGrants {
+  // Write status.devices of claims that are allocated to its node (KEP-4817).
+  bool device_status = false;
+  // That, and watch all claims, to see which devices are to be bound (KEP-5007).
+  bool binding = false;
+};
+
 class Authorizer {
  public:
   // `subject` is a user's or a group's name. Adds to what it has.
@@ -48,8 +56,8 @@ class Authorizer {
   // the registry, as NodeRestriction does.
   void GrantNodes();
   // Grants to a driver's node plugin what KEP-4381 says that it needs: slices (all verbs), get of
-  // claims and nodes. With `device_status`, also what writing status.devices needs.
-  void GrantDriver(const std::string& subject, bool device_status);
+  // claims and nodes, and what `grants` adds.
+  void GrantDriver(const std::string& subject, const DriverGrants& grants = {});
 
  private:
   mutable std::shared_mutex mu_;

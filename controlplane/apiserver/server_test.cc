@@ -392,7 +392,7 @@ TEST_F(ServerTest, KnowsWhoAsks) {
             "resource \"configmaps\" in API group \"\" in the namespace \"default\"");
   EXPECT_EQ(Call("GET", "/api").code, 200);
 
-  server_->authorizer().GrantDriver("system:serviceaccount:default:driver", false);
+  server_->authorizer().GrantDriver("system:serviceaccount:default:driver");
   EXPECT_EQ(Call("GET", kSlices).code, 200);
   EXPECT_EQ(Call("GET", "/apis/resource.k8s.io/v1/resourceclaims").code, 403);
   EXPECT_EQ(Call("GET", "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/a").code, 404);

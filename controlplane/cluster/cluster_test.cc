@@ -79,7 +79,7 @@ TEST_F(ClusterTest, DriversMayDoWhatTheyAreGranted) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlockingClient> client,
                              BlockingClient::Connect(config));
   EXPECT_THAT(client->Create(MakeSlice("n1", 1)), StatusIs(StatusCode::kPermissionDenied));
-  cluster_->api_server().authorizer().GrantDriver(driver.name, /*device_status=*/false);
+  cluster_->api_server().authorizer().GrantDriver(driver.name);
   EXPECT_THAT(client->Create(MakeSlice("n1", 1)), IsOk());
   EXPECT_THAT(client->Create(MakePod("a")), StatusIs(StatusCode::kPermissionDenied));
 }

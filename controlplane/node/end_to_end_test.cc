@@ -36,6 +36,7 @@
 #include "base/random.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "base/yaml/yaml.h"
 #include "controlplane/cluster.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
@@ -52,9 +53,13 @@ namespace {
 using namespace std::chrono_literals;
 using ::assay::testing::IsOk;
 using ::assay::testing::StatusIs;
+using ::testing::_;
+using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
@@ -64,6 +69,7 @@ using api::resource::Device;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
 using apiserver::User;
+using fakegpu::control::FabricFault;
 
 constexpr char kNode[] = "node-1";
 constexpr char kDriver[] = "gpu.assay.dev";
@@ -147,9 +153,8 @@ class EndToEndTest : public ::testing::Test {
         cluster_, Cluster::Start({.directory = dir_ / "cluster",
                                   .namespaces = {"default", "kube-system", "kube-node-lease"}}));
     ASSERT_THAT(cluster_->AddNode({.name = kNode}), IsOk());
-    const User user = User::ServiceAccount("kube-system", "driver", kNode);
-    cluster_->api_server().authorizer().GrantDriver(user.name, /*device_status=*/false);
-    ASSAY_ASSERT_OK_AND_ASSIGN(kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
+    ASSERT_THAT(GrantRole("dra-driver-ref"), IsOk());
+    ASSAY_ASSERT_OK_AND_ASSIGN(kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", kUser));
 
     api::resource::DeviceClass device_class;
     device_class.metadata.name = "gpu";
@@ -158,6 +163,28 @@ class EndToEndTest : public ::testing::Test {
     ASSERT_THAT(cluster_->admin().Create(device_class), IsOk());
   }
 
+  // What the driver's own manifest says that it needs.
+  Status GrantRole(const std::string& name) {
+    const std::string file = "driver-ref/rbac.yaml";
+    ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
+    ASSAY_ASSIGN_OR_RETURN(const std::vector<yaml::Node> documents,
+                           yaml::ParseDocuments(text, file));
+    std::vector<apiserver::PolicyRule> rules;
+    for (const yaml::Node& document : documents) {
+      if (document.GetString("kind").value() != "ClusterRole" ||
+          document.Find("metadata")->GetString("name").value() != name) {
+        continue;
+      }
+      for (const yaml::Node& rule : document.Find("rules")->items()) {
+        rules.push_back({.verbs = rule.GetStringsOr("verbs", {}).value(),
+                         .groups = rule.GetStringsOr("apiGroups", {}).value(),
+                         .resources = rule.GetStringsOr("resources", {}).value(),
+                         .names = rule.GetStringsOr("resourceNames", {}).value()});
+      }
+    }
+    cluster_->api_server().authorizer().Grant(kUser.name, rules);
+    return rules.empty() ? NotFoundError(file + " has no role " + name) : OkStatus();
+  }
   void StartAgent() {
     Status status;
     cluster_->RunOnLoop([&] {
@@ -169,7 +196,7 @@ class EndToEndTest : public ::testing::Test {
           .fakegpu_state = dir_ / "state",
           .pod_resources_socket = dir_ / "pod-resources.sock",
           .on_registration = [this](const std::string&, const Status& registered) {
-            if (registered.ok()) {
+            if (registered.ok() && !std::exchange(was_registered_, true)) {
               registered_.set_value();
             }
           }};
@@ -298,6 +325,24 @@ class EndToEndTest : public ::testing::Test {
     return watts;
   }
   void SurviveKills(const Kills& kills);
+  // Where the container finds something about its devices, and what it reads there.
+  std::map<std::string, std::string> MetadataIn(const Pod& pod, const std::string& container) {
+    std::map<std::string, std::string> files;
+    cluster_->RunOnLoop([&] {
+      if (const auto spec = agent_->ContainerSpec(pod.metadata.uid, container)) {
+        for (const cdi::OciMount& mount : spec->mounts) {
+          if (mount.destination.find("dra-device-attributes") != std::string::npos) {
+            EXPECT_EQ(std::ranges::count(mount.options, "ro"), 1);
+            files[mount.destination] = ReadFile(mount.source).value_or("");
+          }
+        }
+      }
+    });
+    return files;
+  }
+  std::filesystem::path MetadataDirectory() const {
+    return DriverSocket().parent_path() / "device-metadata";
+  }
   std::size_t CdiFiles() {
     std::error_code error;
     return static_cast<std::size_t>(
@@ -306,12 +351,14 @@ class EndToEndTest : public ::testing::Test {
 
   std::filesystem::path node_file_ = "fixtures/nodes/dgx-h100.yaml";
   std::size_t devices_ = kGpus;  // That the driver publishes of it.
+  const User kUser = User::ServiceAccount("kube-system", "dra-driver-ref", kNode);
   TempDir dir_;
   Result<fakegpu::control::Node> gpus_ = NotFoundError("not made yet");
   std::filesystem::path kubeconfig_;
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<api::client::Client> agent_client_;  // Lives on the cluster's loop, as agent_.
   std::promise<void> registered_;
+  bool was_registered_ = false;  // On the cluster's loop.
   std::unique_ptr<NodeAgent> agent_;
   std::unique_ptr<Process> driver_;
 };
@@ -433,8 +480,7 @@ TEST_F(EndToEndTest, ClaimsAndTheirClassesConfigureGpus) {
 }
 
 TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
-  const User user = User::ServiceAccount("kube-system", "driver", kNode);
-  cluster_->api_server().authorizer().GrantDriver(user.name, /*device_status=*/true);
+  ASSERT_THAT(GrantRole("dra-driver-ref-claim-status"), IsOk());
   StartAgent();
   StartDriver({"--claim-status"});
   WaitForDriver();
@@ -451,6 +497,149 @@ TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
                            });
                   }),
               IsOk());
+}
+
+// KEP-5304: each container has a file for each request that it uses, as Kubernetes' helper library
+// names and writes it.
+TEST_F(EndToEndTest, ContainersReadAboutTheirDevices) {
+  StartAgent();
+  StartDriver({"--device-metadata"});
+  WaitForDriver();
+  api::resource::ResourceClaimTemplate claim_template;
+  claim_template.metadata.name = "one";
+  claim_template.metadata.namespace_ = "default";
+  auto& request = claim_template.spec.spec.devices.requests.emplace_back();
+  request.name = "small";
+  auto& alternative = request.first_available.emplace_back();
+  alternative.name = "any";
+  alternative.device_class_name = "gpu";
+  ASSERT_THAT(cluster_->admin().Create(claim_template), IsOk());
+  ResourceClaim shared;
+  shared.metadata.name = "shared";
+  shared.metadata.namespace_ = "default";
+  for (const char* name : {"left", "right"}) {
+    auto& wanted = shared.spec.devices.requests.emplace_back();
+    wanted.name = name;
+    wanted.exactly.emplace().device_class_name = "gpu";
+    wanted.exactly->count = 2;
+  }
+  ASSERT_THAT(cluster_->admin().Create(shared), IsOk());
+
+  Pod pod;
+  pod.metadata.name = "pod";
+  pod.metadata.namespace_ = "default";
+  auto& direct = pod.spec.resource_claims.emplace_back();
+  direct.name = "both";
+  direct.resource_claim_name = "shared";
+  auto& templated = pod.spec.resource_claims.emplace_back();
+  templated.name = "own";
+  templated.resource_claim_template_name = "one";
+  for (const char* name : {"all", "left"}) {
+    auto& container = pod.spec.containers.emplace_back();
+    container.name = name;
+    container.image = "busybox";
+  }
+  pod.spec.containers[0].resources.claims = {{.name = "both"}, {.name = "own"}};
+  pod.spec.containers[1].resources.claims = {{.name = "both", .request = "left"}};
+  ASSAY_ASSERT_OK_AND_ASSIGN(pod, cluster_->admin().Create(pod));
+  ASSERT_THAT(WaitForPhase("pod", "Running"), IsOk());
+
+  const std::string root = "/var/run/kubernetes.io/dra-device-attributes/";
+  const std::string file = std::string(kDriver) + "-metadata.json";
+  std::map<std::string, std::string> all = MetadataIn(pod, "all");
+  EXPECT_THAT(all,
+              UnorderedElementsAre(Pair(root + "resourceclaims/shared/left/" + file, _),
+                                   Pair(root + "resourceclaims/shared/right/" + file, _),
+                                   Pair(root + "resourceclaimtemplates/own/small/" + file, _)));
+  EXPECT_THAT(MetadataIn(pod, "left"),
+              UnorderedElementsAre(Pair(root + "resourceclaims/shared/left/" + file, _)));
+
+  ASSAY_ASSERT_OK_AND_ASSIGN(shared, cluster_->admin().Get<ResourceClaim>("default", "shared"));
+  const auto slice = cluster_->admin().List<ResourceSlice>()->at(0);
+  for (const auto& result : shared.status.allocation->devices.results) {
+    const std::string& text = all[root + "resourceclaims/shared/" + result.request + "/" + file];
+    EXPECT_THAT(text, HasSubstr("\"uid\": \"" + shared.metadata.uid + "\""));
+    EXPECT_THAT(text, HasSubstr("\"name\": \"" + result.device + "\""));
+    const auto device =
+        std::ranges::find(slice.spec.devices, result.device, &api::resource::Device::name);
+    ASSERT_NE(device, slice.spec.devices.end());
+    EXPECT_THAT(text, HasSubstr("\"" + *device->attributes.at("uuid").string + "\""));
+  }
+  EXPECT_THAT(all[root + "resourceclaimtemplates/own/small/" + file],
+              AllOf(HasSubstr("\"podClaimName\": \"own\""), HasSubstr("\"small/any\"")));
+
+  ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", "pod"}), IsOk());
+  ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", "pod"}), IsOk());
+  EXPECT_EQ(CdiFiles(), 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(MetadataDirectory()));
+}
+
+// KEP-5007: pods wait until their GPUs are part of the NVLink fabric.
+class BindingTest : public EndToEndTest {
+ protected:
+  void SetUp() override {
+    EndToEndTest::SetUp();
+    ASSERT_THAT(GrantRole("dra-driver-ref-claim-status"), IsOk());
+    ASSERT_THAT(GrantRole("dra-driver-ref-binding"), IsOk());
+    SetFabric("all", FabricFault::State::kInProgress);
+    StartAgent();
+    StartDriver({"--bind-to-fabric"});
+    WaitForDriver();
+    CreateClaim("claim", 1);
+    CreatePod("claim");
+  }
+  void SetFabric(const std::string& gpu, FabricFault::State state) {
+    ASSERT_THAT(gpus_->Inject(gpu, FabricFault{state}), IsOk());
+  }
+  // The claim's device once the driver has said that it waits.
+  std::string WaitingDevice() {
+    const auto claim = cluster_->admin().WaitFor<ResourceClaim>(
+        {"default", "claim"}, [](const ResourceClaim& now) {
+          return now.status.devices.size() == 1 &&
+                 now.status.devices[0].conditions.at(0).reason == "FabricPending";
+        });
+    EXPECT_THAT(claim, IsOk());
+    return claim.ok() ? claim->status.devices[0].device : "";
+  }
+  // The UUID of the GPU of that device.
+  std::string UuidOf(const std::string& device) {
+    const auto slice = cluster_->admin().List<ResourceSlice>()->at(0);
+    return *std::ranges::find(slice.spec.devices, device, &api::resource::Device::name)
+                ->attributes.at("uuid")
+                .string;
+  }
+};
+
+TEST_F(BindingTest, APodWaitsForTheFabricAlsoOverARestartOfTheDriver) {
+  const std::string device = WaitingDevice();
+  driver_->Signal(SIGKILL);
+  EXPECT_EQ(cluster_->admin().Get<Pod>("default", "claim")->spec.node_name, "");
+  ASSERT_THAT(gpus_->Heal(UuidOf(device)), IsOk());
+  StartDriver({"--bind-to-fabric"});
+  ASSERT_THAT(WaitForPhase("claim", "Running"), IsOk());
+  const auto claim = cluster_->admin().Get<ResourceClaim>("default", "claim");
+  ASSERT_THAT(claim, IsOk());
+  EXPECT_EQ(claim->status.allocation->devices.results.at(0).device, device);
+  EXPECT_EQ(claim->status.devices.at(0).conditions.at(0).status, "True");
+}
+
+TEST_F(BindingTest, AGpuThatTheFabricRefusesIsGivenUpForAnother) {
+  const std::string refused = WaitingDevice();
+  const std::string uuid = UuidOf(refused);
+  SetFabric(uuid, FabricFault::State::kFailed);
+  ASSAY_ASSERT_OK_AND_ASSIGN(const fakegpu::control::NodeInfo node, gpus_->Show());
+  for (const auto& gpu : node.gpus) {
+    if (gpu.uuid != uuid) {
+      ASSERT_THAT(gpus_->Heal(gpu.uuid), IsOk());
+    }
+  }
+  ASSERT_THAT(WaitForPhase("claim", "Running"), IsOk());
+  const auto claim = cluster_->admin().Get<ResourceClaim>("default", "claim");
+  ASSERT_THAT(claim, IsOk());
+  EXPECT_NE(claim->status.allocation->devices.results.at(0).device, refused);
+  ASSERT_THAT(claim->status.devices, SizeIs(1)) << "nothing is left of the former allocation";
+  EXPECT_EQ(claim->status.devices[0].device,
+            claim->status.allocation->devices.results.at(0).device);
 }
 
 TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {
@@ -585,10 +774,11 @@ TEST_F(EndToEndTest, SurvivesBeingKilledAtAnyMoment) {
   StartDriver();
   WaitForSlices();
   const std::vector<Device> devices = DevicesOf(*cluster_->admin().List<ResourceSlice>());
-  SurviveKills({.flags = {},
-                .devices = {devices.at(0).name, devices.at(1).name},
-                .prepared = [] {},
-                .unprepared = [] {}});
+  SurviveKills(
+      {.flags = {"--device-metadata"},
+       .devices = {devices.at(0).name, devices.at(1).name},
+       .prepared = [] {},
+       .unprepared = [&] { EXPECT_TRUE(std::filesystem::is_empty(MetadataDirectory())); }});
 }
 
 TEST_F(EndToEndTest, ASecondInstanceIsRefused) {

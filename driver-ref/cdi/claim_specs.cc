@@ -1,19 +1,14 @@
 #include "driver-ref/cdi/claim_specs.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <string_view>
-#include <system_error>
 
 #include "base/file.h"
+#include "driver-ref/cdi/spec_file.h"
 #include "driver-ref/mutants.h"
 
 namespace assay::driver_ref::cdi {
@@ -66,35 +61,6 @@ Json NumberedNode(const std::string& name, const Numbers& numbers,
   return node;
 }
 
-// As WriteFileAtomically, but with a temporary file whose name follows from the target's, so that
-// what a crash leaves behind in a directory that is not ours is found again.
-Status Replace(const std::filesystem::path& path, const std::filesystem::path& temporary,
-               const std::string& text) {
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    return ErrnoError(errno, "creating " + temporary.string());
-  }
-  const ssize_t written = ::write(fd, text.data(), text.size());
-  const bool whole = written == static_cast<ssize_t>(text.size());
-  const int error = whole && ::fchmod(fd, 0644) == 0 && ::fsync(fd) == 0 ? 0
-                    : written >= 0 && !whole                             ? ENOSPC
-                                                                         : errno;
-  ::close(fd);
-  if (error != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
-    const int reason = error != 0 ? error : errno;
-    ::unlink(temporary.c_str());
-    return ErrnoError(reason, "writing " + path.string());
-  }
-  return OkStatus();
-}
-
-Status RemoveFile(const std::filesystem::path& path) {
-  if (::unlink(path.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) {
-    return ErrnoError(errno, "removing " + path.string());
-  }
-  return OkStatus();
-}
-
 }  // namespace
 
 std::string ClaimSpecs::DeviceId(const std::string& uid, const std::string& device) const {
@@ -104,10 +70,6 @@ std::string ClaimSpecs::DeviceId(const std::string& uid, const std::string& devi
 
 std::string ClaimSpecs::FileName(const std::string& uid) const {
   return options_.driver_name + "-" + std::string(kClass) + "_" + uid + std::string(kExtension);
-}
-
-std::filesystem::path ClaimSpecs::Temporary(const std::string& uid) const {
-  return options_.cdi_root / ("." + FileName(uid) + ".tmp");
 }
 
 Result<std::string> ClaimSpecs::Format(const std::string& uid,
@@ -164,41 +126,21 @@ Status ClaimSpecs::Write(const std::string& uid, const std::vector<DeviceEdits>&
     return Remove(uid);
   }
   ASSAY_ASSIGN_OR_RETURN(const std::string text, Format(uid, devices));
-  const std::filesystem::path path = options_.cdi_root / FileName(uid);
-  if (const Result<std::string> present = ReadFile(path); present.ok() && *present == text) {
-    return OkStatus();
-  }
-  std::error_code error;
-  std::filesystem::create_directories(options_.cdi_root, error);
-  if (error) {
-    return ErrnoError(error.value(), "creating " + options_.cdi_root.string());
-  }
-  return Replace(path, Temporary(uid), text);
+  return WriteSpecFile(options_.cdi_root / FileName(uid), text);
 }
 
 Status ClaimSpecs::Remove(const std::string& uid) const {
-  ASSAY_RETURN_IF_ERROR(RemoveFile(options_.cdi_root / FileName(uid)));
-  return RemoveFile(Temporary(uid));
+  return RemoveSpecFile(options_.cdi_root / FileName(uid));
 }
 
-Result<std::vector<std::string>> ClaimSpecs::Claims() const {
+Result<std::set<std::string>> ClaimSpecs::Claims() const {
   const std::string prefix = FileName("").substr(0, FileName("").size() - kExtension.size());
+  ASSAY_ASSIGN_OR_RETURN(const std::set<std::string> names, SpecFiles(options_.cdi_root, prefix));
   std::set<std::string> uids;
-  std::error_code error;
-  for (std::filesystem::directory_iterator it(options_.cdi_root, error), end; !error && it != end;
-       it.increment(error)) {
-    std::string name = it->path().filename().string();
-    if (name.starts_with("." + prefix) && name.ends_with(".tmp")) {
-      name = name.substr(1, name.size() - 5);
-    }
-    if (name.starts_with(prefix) && name.ends_with(kExtension)) {
-      uids.insert(name.substr(prefix.size(), name.size() - prefix.size() - kExtension.size()));
-    }
+  for (const std::string& name : names) {
+    uids.insert(name.substr(prefix.size(), name.size() - prefix.size() - kExtension.size()));
   }
-  if (error && error != std::errc::no_such_file_or_directory) {
-    return ErrnoError(error.value(), "reading " + options_.cdi_root.string());
-  }
-  return std::vector<std::string>(uids.begin(), uids.end());
+  return uids;
 }
 
 Result<std::vector<std::string>> ClaimSpecs::DevicesOf(const std::string& uid) const {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -55,13 +56,12 @@ class ClaimSpecs {
   Status Remove(const std::string& uid) const;
 
   // The UIDs of the claims that have a file.
-  Result<std::vector<std::string>> Claims() const;
+  Result<std::set<std::string>> Claims() const;
   // The devices that the claim's file names; kNotFound, kInvalidArgument.
   Result<std::vector<std::string>> DevicesOf(const std::string& uid) const;
 
  private:
   std::string FileName(const std::string& uid) const;
-  std::filesystem::path Temporary(const std::string& uid) const;
   Result<std::string> Format(const std::string& uid, const std::vector<DeviceEdits>& devices) const;
 
   Options options_;

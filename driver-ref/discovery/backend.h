@@ -33,6 +33,10 @@ struct MigProfile {
   friend bool operator==(const MigProfile&, const MigProfile&) = default;
 };
 
+// Whether a GPU is part of the NVLink fabric that its node's switches make. Until it is, it can be
+// used for nothing.
+enum class Fabric { kNone, kPending, kReady, kFailed };
+
 // One GPU as the hardware tells of itself. What it does not tell is empty.
 struct Gpu {
   std::string uuid;         // "GPU-8c2e1f2a-..."
@@ -43,6 +47,8 @@ struct Gpu {
   std::string compute_capability;  // "9.0"
   std::string pci_bus_id;          // "0000:1b:00.0", as sysfs writes it.
   std::uint64_t memory_bytes = 0;
+  Fabric fabric = Fabric::kNone;
+  std::string fabric_error;  // Of kFailed.
 
   // What it needs before it can be used, empty if nothing: "lost", "reset", "reboot", "drain".
   std::string needs;

@@ -161,10 +161,20 @@ Device ToDevice(const GpuDevice& source, const Inventory& inventory, const Devic
   if (options.share) {
     ShareByMemory(gpu.memory_bytes, device);
   }
-  if (!gpu.needs.empty()) {
+  std::string trouble = gpu.needs;
+  // A GPU that is divided leaves the fabric.
+  if (options.bind_to_fabric && gpu.fabric != Fabric::kNone && source.profile == nullptr) {
+    device.binds_to_node = true;
+    device.binding_conditions = {FabricReadyCondition(options.driver_name)};
+    device.binding_failure_conditions = {FabricFailedCondition(options.driver_name)};
+    if (trouble.empty() && gpu.fabric == Fabric::kFailed) {
+      trouble = "fabric";
+    }
+  }
+  if (!trouble.empty()) {
     auto& taint = device.taints.emplace_back();
     taint.key = options.driver_name + "/unhealthy";
-    taint.value = gpu.needs;
+    taint.value = trouble;
     taint.effect = options.taint_effect;
   }
   return device;
@@ -186,6 +196,13 @@ std::string PartitionName(const Gpu& gpu, const MigProfile& profile, std::uint32
 }
 
 }  // namespace
+
+std::string FabricReadyCondition(const std::string& driver_name) {
+  return driver_name + "/fabric-ready";
+}
+std::string FabricFailedCondition(const std::string& driver_name) {
+  return driver_name + "/fabric-failed";
+}
 
 std::string DeviceName(const std::string& gpu_uuid) {
   std::string name = gpu_uuid;

@@ -35,7 +35,14 @@ struct DeviceOptions {
   // Claims share a GPU by its memory (KEP-5075), in steps of 1 GiB; one that asks for no amount
   // gets all of it.
   bool share = false;
+  // A whole GPU that belongs to an NVLink fabric is bound to its node first (KEP-5007): pods wait
+  // until it is part of the fabric, and one that cannot become part of it is tainted.
+  bool bind_to_fabric = false;
 };
+
+// The conditions in a claim's status that say how that goes.
+std::string FabricReadyCondition(const std::string& driver_name);
+std::string FabricFailedCondition(const std::string& driver_name);
 
 // One of the devices that a GPU is: the whole of it, or a partition.
 struct GpuDevice {

@@ -181,6 +181,29 @@ TEST(DevicesTest, TaintsWhatNeedsAttention) {
   EXPECT_EQ(devices[0].taints[0].effect, "NoExecute");
 }
 
+TEST(DevicesTest, GpusOfAFabricAreBoundToItFirst) {
+  Inventory inventory = OneGpu();
+  DeviceOptions options = Options();
+  options.bind_to_fabric = true;
+  EXPECT_THAT(ToDevices(inventory, options).at(0).binding_conditions, IsEmpty()) << "no fabric";
+  inventory.gpus[0].fabric = Fabric::kPending;
+  const auto device = ToDevices(inventory, options).at(0);
+  EXPECT_EQ(device.binds_to_node, true);
+  EXPECT_THAT(device.binding_conditions, ElementsAre("gpu.example.com/fabric-ready"));
+  EXPECT_THAT(device.binding_failure_conditions, ElementsAre("gpu.example.com/fabric-failed"));
+  EXPECT_THAT(device.taints, IsEmpty());
+
+  // So that the scheduler does not choose it again.
+  inventory.gpus[0].fabric = Fabric::kFailed;
+  ASSERT_THAT(ToDevices(inventory, options).at(0).taints, SizeIs(1));
+  EXPECT_EQ(ToDevices(inventory, options).at(0).taints[0].value, "fabric");
+  inventory.gpus[0].needs = "reset";
+  ASSERT_THAT(ToDevices(inventory, options).at(0).taints, SizeIs(1));
+  EXPECT_EQ(ToDevices(inventory, options).at(0).taints[0].value, "reset");
+  options.bind_to_fabric = false;
+  EXPECT_THAT(ToDevices(inventory, options).at(0).binding_conditions, IsEmpty());
+}
+
 TEST(DevicesTest, OddValuesFromTheHardwareSpoilNothing) {
   Inventory inventory = OneGpu();
   inventory.driver_version = "beta";

@@ -21,6 +21,7 @@
 namespace assay::driver_ref::nvml {
 namespace {
 
+using discovery::Fabric;
 using discovery::Gpu;
 using discovery::Inventory;
 using discovery::XidEvent;
@@ -138,6 +139,29 @@ struct NvmlBackend::Impl : Session {
     initialized = false;
   }
 
+  void DescribeFabric(nvmlDevice_t device, Gpu& gpu) {
+    nvmlGpuFabricInfo_t info{};
+    if (f.fabric_info == nullptr || f.fabric_info(device, &info) != NVML_SUCCESS) {
+      return;
+    }
+    gpu.fabric_error.clear();
+    switch (info.state) {
+      case NVML_GPU_FABRIC_STATE_NOT_STARTED:
+      case NVML_GPU_FABRIC_STATE_IN_PROGRESS:
+        gpu.fabric = Fabric::kPending;
+        break;
+      case NVML_GPU_FABRIC_STATE_COMPLETED:
+        // Only now the status says something.
+        gpu.fabric = info.status == NVML_SUCCESS ? Fabric::kReady : Fabric::kFailed;
+        if (info.status != NVML_SUCCESS) {
+          gpu.fabric_error = f.error_string(info.status);
+        }
+        break;
+      default:
+        gpu.fabric = Fabric::kNone;
+    }
+  }
+
   // What a lost GPU no longer answers stays as it was.
   Gpu Describe(nvmlDevice_t device, Gpu gpu) {
     std::array<char, NVML_DEVICE_NAME_V2_BUFFER_SIZE> name{};
@@ -166,6 +190,7 @@ struct NvmlBackend::Impl : Session {
     if (memory_code == NVML_SUCCESS) {
       gpu.memory_bytes = memory.total;
     }
+    DescribeFabric(device, gpu);
     nvmlFieldValue_t action{};
     action.fieldId = NVML_FI_DEV_GET_GPU_RECOVERY_ACTION;
     gpu.needs.clear();

@@ -31,6 +31,7 @@ Status FindAll(void* library, Functions& f) {
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetPciInfo_v3", f.pci_info));
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetMemoryInfo", f.memory_info));
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceGetFieldValues", f.field_values));
+  (void)Find(library, "nvmlDeviceGetGpuFabricInfo", f.fabric_info);
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlEventSetCreate", f.event_set_create));
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlEventSetFree", f.event_set_free));
   ASSAY_RETURN_IF_ERROR(Find(library, "nvmlDeviceRegisterEvents", f.register_events));

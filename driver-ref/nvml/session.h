@@ -31,6 +31,8 @@ struct Functions {
   decltype(&::nvmlDeviceGetPciInfo_v3) pci_info = nullptr;
   decltype(&::nvmlDeviceGetMemoryInfo) memory_info = nullptr;
   decltype(&::nvmlDeviceGetFieldValues) field_values = nullptr;
+  // Not in libraries that are older than the fabric.
+  decltype(&::nvmlDeviceGetGpuFabricInfo) fabric_info = nullptr;
   decltype(&::nvmlEventSetCreate) event_set_create = nullptr;
   decltype(&::nvmlEventSetFree) event_set_free = nullptr;
   decltype(&::nvmlDeviceRegisterEvents) register_events = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 #include "driver-ref/mutants.h"
 #include "driver-ref/prepare/gpu_config.h"
@@ -9,6 +10,7 @@
 namespace assay::driver_ref::prepare {
 namespace {
 
+using api::resource::AllocatedDeviceStatus;
 using api::resource::AllocationResult;
 using api::resource::DeviceAllocationConfiguration;
 using api::resource::DeviceRequestAllocationResult;
@@ -53,6 +55,42 @@ Result<discovery::GpuSettings> SettingsFor(const AllocationResult& allocation,
   return settings;
 }
 
+const AllocatedDeviceStatus* StatusOf(const ResourceClaim& claim,
+                                      const DeviceRequestAllocationResult& result) {
+  const auto found = std::ranges::find_if(claim.status.devices, [&](const auto& status) {
+    return status.driver == result.driver && status.pool == result.pool &&
+           status.device == result.device && status.share_id == result.share_id;
+  });
+  return found == claim.status.devices.end() ? nullptr : &*found;
+}
+
+// The scheduler lets no pod come here before; somebody else who writes a pod's node might.
+Status CheckBound(const ResourceClaim& claim, const DeviceRequestAllocationResult& result) {
+  const AllocatedDeviceStatus* const status = StatusOf(claim, result);
+  for (const std::string& type : result.binding_conditions) {
+    if (status == nullptr ||
+        std::ranges::none_of(status->conditions, [&](const api::meta::Condition& condition) {
+          return condition.type == type && condition.status == "True";
+        })) {
+      return FailedPreconditionError("device " + result.pool + "/" + result.device +
+                                     ": its binding condition " + type + " is not True");
+    }
+  }
+  return OkStatus();
+}
+
+// The name that the claim's pod has for it, if the claim was made from a template. Users can write
+// the annotation too, and it becomes part of a path: what is no DNS label is none of Kubernetes'.
+std::optional<std::string> PodClaimName(const ResourceClaim& claim) {
+  const auto found = claim.metadata.annotations.find("resource.kubernetes.io/pod-claim-name");
+  if (found == claim.metadata.annotations.end() || found->second.empty() ||
+      found->second.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") !=
+          std::string::npos) {
+    return std::nullopt;
+  }
+  return found->second;
+}
+
 }  // namespace
 
 Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const std::string& uid,
@@ -69,6 +107,9 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
   for (const DeviceRequestAllocationResult& result : allocation.devices.results) {
     if (!IsOwn(result, driver_name)) {
       continue;
+    }
+    if (!mutants::Is("prepares-unbound")) {
+      ASSAY_RETURN_IF_ERROR(CheckBound(claim, result));
     }
     const std::string request = BaseRequest(result.request);
     ASSAY_ASSIGN_OR_RETURN(const discovery::GpuSettings settings,
@@ -97,6 +138,30 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
     }
   }
   return devices;
+}
+
+cdi::ClaimMetadata MetadataOf(
+    const ResourceClaim& claim, const std::string& driver_name,
+    const std::function<std::map<std::string, api::resource::DeviceAttribute>(
+        const std::string& device)>& attributes_of) {
+  cdi::ClaimMetadata metadata{.namespace_ = claim.metadata.namespace_,
+                              .name = claim.metadata.name,
+                              .uid = claim.metadata.uid,
+                              .pod_claim_name = PodClaimName(claim),
+                              .requests = {}};
+  for (const DeviceRequestAllocationResult& result : claim.status.allocation->devices.results) {
+    if (!IsOwn(result, driver_name)) {
+      continue;
+    }
+    cdi::DeviceMetadata& device = metadata.requests[result.request].emplace_back();
+    device.pool = result.pool;
+    device.device = result.device;
+    device.attributes = attributes_of(result.device);
+    if (const AllocatedDeviceStatus* const status = StatusOf(claim, result)) {
+      device.network_data = status->network_data;
+    }
+  }
+  return metadata;
 }
 
 }  // namespace assay::driver_ref::prepare

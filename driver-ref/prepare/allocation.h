@@ -4,11 +4,14 @@
 #ifndef ASSAY_DRIVER_REF_PREPARE_ALLOCATION_H_
 #define ASSAY_DRIVER_REF_PREPARE_ALLOCATION_H_
 
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "api/resource/types.h"
 #include "base/result.h"
+#include "driver-ref/cdi/metadata_files.h"
 #include "driver-ref/prepare/checkpoint.h"
 
 namespace assay::driver_ref::prepare {
@@ -18,10 +21,18 @@ namespace assay::driver_ref::prepare {
 // set of it: of the configurations for its request the last counts, as a whole; those of classes
 // come before the claim's own. Administrators set nothing.
 //
-// kFailedPrecondition: not allocated, or not by the claim with this UID. kInvalidArgument: a
-// configuration for this driver that is wrong.
+// kFailedPrecondition: not allocated, or not by the claim with this UID, or a device has a binding
+// condition that is not True (KEP-5007). kInvalidArgument: a configuration for this driver that is
+// wrong.
 Result<std::vector<DeviceRecord>> DevicesOf(const api::resource::ResourceClaim& claim,
                                             const std::string& uid, const std::string& driver_name);
+
+// What containers are told about these devices (KEP-5304): with the attributes that `attributes_of`
+// knows by name, and the network data of the claim's status.
+cdi::ClaimMetadata MetadataOf(
+    const api::resource::ResourceClaim& claim, const std::string& driver_name,
+    const std::function<std::map<std::string, api::resource::DeviceAttribute>(
+        const std::string& device)>& attributes_of);
 
 }  // namespace assay::driver_ref::prepare
 

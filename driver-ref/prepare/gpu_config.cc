@@ -9,7 +9,7 @@
 namespace assay::driver_ref::prepare {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 using discovery::ComputeMode;
 
 constexpr std::string_view kApiVersion = "gpu.assay.dev/v1";

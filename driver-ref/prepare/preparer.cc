@@ -6,6 +6,7 @@
 #include <chrono>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "driver-ref/mutants.h"
@@ -77,10 +78,12 @@ class Preparer::ClaimLock {
 };
 
 Preparer::Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,
-                   discovery::Monitor& monitor, ClaimSource claims, Observer observer)
+                   const cdi::MetadataFiles& metadata, discovery::Monitor& monitor,
+                   ClaimSource claims, Observer observer)
     : options_(std::move(options)),
       checkpoint_(&checkpoint),
       specs_(&specs),
+      metadata_(&metadata),
       monitor_(&monitor),
       claims_(std::move(claims)),
       observer_(std::move(observer)),
@@ -108,6 +111,12 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
   ASSAY_ASSIGN_OR_RETURN(record.devices, DevicesOf(object, claim.uid, options_.driver_name));
   ASSAY_ASSIGN_OR_RETURN(const discovery::Picture picture, monitor_->Refresh(kLookTimeout));
   ASSAY_RETURN_IF_ERROR(Locate(record.devices, picture));
+  cdi::ClaimMetadata metadata;
+  if (options_.attributes) {
+    metadata = MetadataOf(object, options_.driver_name, [&](const std::string& device) {
+      return options_.attributes(picture, device);
+    });
+  }
 
   ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Lock lock, checkpoint_->Acquire(kLockTimeout));
   if (cancelled()) {
@@ -127,7 +136,7 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
     std::ranges::copy(Answer(*former), std::back_inserter(answer));
     return answer;
   }
-  ASSAY_RETURN_IF_ERROR(Commit(record, picture, former));
+  ASSAY_RETURN_IF_ERROR(Commit(record, metadata, picture, former));
   if (observer_ && !record.devices.empty()) {
     observer_(claim, record.devices, picture);
   }
@@ -242,8 +251,8 @@ std::vector<cdi::DeviceEdits> Preparer::EditsFor(const std::vector<DeviceRecord>
   return edits;
 }
 
-Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture,
-                        const ClaimRecord* former) {
+Status Preparer::Commit(ClaimRecord& record, const cdi::ClaimMetadata& metadata,
+                        const discovery::Picture& picture, const ClaimRecord* former) {
   const bool prepared = IsPrepared(former);
   ASSAY_RETURN_IF_ERROR(configuration_.Note(record.devices, former, picture));
   // A claim that is prepared stays so while its spec is written anew.
@@ -253,6 +262,9 @@ Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture,
   }
   if (status.ok()) {
     status = configuration_.Apply(record.devices);
+  }
+  if (status.ok()) {
+    status = metadata_->Write(metadata);
   }
   if (status.ok()) {
     status = specs_->Write(record.uid, EditsFor(record.devices, picture));
@@ -271,9 +283,16 @@ Status Preparer::Commit(ClaimRecord& record, const discovery::Picture& picture,
 
 std::vector<PreparedDevice> Preparer::Answer(const ClaimRecord& record) const {
   std::vector<PreparedDevice> answer;
+  std::set<std::string> told;  // Requests whose metadata comes with an earlier device.
   for (const DeviceRecord& device : record.devices) {
-    answer.push_back(
-        {.allocation = device, .cdi_device_ids = {specs_->DeviceId(record.uid, device.device)}});
+    PreparedDevice& added = answer.emplace_back(PreparedDevice{
+        .allocation = device, .cdi_device_ids = {specs_->DeviceId(record.uid, device.device)}});
+    for (const std::string& request : device.requests) {
+      const bool first = told.insert(request).second || mutants::Is("metadata-of-each");
+      if (options_.attributes && first) {
+        added.cdi_device_ids.push_back(metadata_->DeviceId(record.uid, request));
+      }
+    }
   }
   return answer;
 }
@@ -300,11 +319,13 @@ Status Preparer::Unprepare(const ClaimReference& claim) {
 }
 
 // The spec goes first: while it is there, a runtime could still use the device. The record goes
-// last: it says what there is to end.
+// last: it says what there is to end. Metadata goes also where a driver that was started otherwise
+// left it.
 Status Preparer::Forget(const std::string& uid, const std::vector<DeviceRecord>& devices) {
   if (!mutants::Is("keeps-spec")) {
     ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
   }
+  ASSAY_RETURN_IF_ERROR(metadata_->Remove(uid));
   ASSAY_RETURN_IF_ERROR(partitions_.End(devices));
   ASSAY_RETURN_IF_ERROR(configuration_.Restore(devices));
   return checkpoint_->Remove(uid);
@@ -344,12 +365,15 @@ Status Preparer::RemoveOrphans() {
 }
 
 Status Preparer::RemoveUnknownSpecs(const Checkpoint::Contents& known) {
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<std::string> specs, specs_->Claims());
-  for (const std::string& uid : specs) {
+  ASSAY_ASSIGN_OR_RETURN(std::set<std::string> left, specs_->Claims());
+  ASSAY_ASSIGN_OR_RETURN(std::set<std::string> metadata, metadata_->Claims());
+  left.merge(metadata);
+  for (const std::string& uid : left) {
     if (!known.claims.contains(uid) && !known.damaged.contains(uid) &&
         !mutants::Is("state-in-memory")) {
-      spdlog::info("removing the CDI spec of claim {}, which is not prepared", uid);
+      spdlog::info("removing the CDI specs of claim {}, which is not prepared", uid);
       ASSAY_RETURN_IF_ERROR(specs_->Remove(uid));
+      ASSAY_RETURN_IF_ERROR(metadata_->Remove(uid));
     }
   }
   return OkStatus();

@@ -1,8 +1,8 @@
 // Preparer: the life of a claim on this node: NodePrepareResources and NodeUnprepareResources,
 // idempotent, and safe against an end of the process at any moment.
 //
-//   record "started" -> partitions, settings -> CDI spec -> record "prepared"      prepare
-//   CDI spec gone -> partitions gone, settings as before -> record gone            unprepare
+//   record "started" -> partitions, settings -> metadata, CDI specs -> record "prepared"   prepare
+//   CDI specs, metadata gone -> partitions gone, settings as before -> record gone unprepare
 //
 // Calls for one claim run one after the other; a Prepare that an Unprepare has overtaken does
 // nothing any more. Calls for different claims run in parallel but for the moments in which they
@@ -24,6 +24,7 @@
 #include "api/resource/types.h"
 #include "base/result.h"
 #include "driver-ref/cdi/claim_specs.h"
+#include "driver-ref/cdi/metadata_files.h"
 #include "driver-ref/discovery/monitor.h"
 #include "driver-ref/prepare/checkpoint.h"
 #include "driver-ref/prepare/configuration.h"
@@ -56,6 +57,11 @@ class Preparer {
     discovery::Partitioner* partitioner = nullptr;
     // Null: nothing can be set of GPUs. Outlives this.
     discovery::Configurator* configurator = nullptr;
+    // The attributes that a device is published with. Where set, containers are told about their
+    // devices (KEP-5304).
+    std::function<std::map<std::string, api::resource::DeviceAttribute>(
+        const discovery::Picture& picture, const std::string& device)>
+        attributes;
   };
   // Reads a claim from the API server; has a time limit of its own.
   using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
@@ -67,7 +73,8 @@ class Preparer {
 
   // What is referred to outlives this. `observer` may be empty.
   Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,
-           discovery::Monitor& monitor, ClaimSource claims, Observer observer = nullptr);
+           const cdi::MetadataFiles& metadata, discovery::Monitor& monitor, ClaimSource claims,
+           Observer observer = nullptr);
 
   // `cancelled` says that nobody waits for the answer any more; then nothing is left behind.
   Result<std::vector<PreparedDevice>> Prepare(const ClaimReference& claim,
@@ -94,7 +101,8 @@ class Preparer {
                                          const discovery::Picture& picture) const;
   // Makes what `record` says true, and completes it. `former`: what there is of an earlier try, or
   // null.
-  Status Commit(ClaimRecord& record, const discovery::Picture& picture, const ClaimRecord* former);
+  Status Commit(ClaimRecord& record, const cdi::ClaimMetadata& metadata,
+                const discovery::Picture& picture, const ClaimRecord* former);
   Status Forget(const std::string& uid, const std::vector<DeviceRecord>& devices);
   Status RemoveUnknownSpecs(const Checkpoint::Contents& known);
   void EndUnknownPartitions(const Checkpoint::Contents& known, const discovery::Picture& picture);
@@ -103,6 +111,7 @@ class Preparer {
   Options options_;
   Checkpoint* checkpoint_;
   const cdi::ClaimSpecs* specs_;
+  const cdi::MetadataFiles* metadata_;
   discovery::Monitor* monitor_;
   ClaimSource claims_;
   Observer observer_;

@@ -75,13 +75,20 @@ class PreparerTest : public ::testing::Test {
   }
 
   // As a new process on the same directories.
-  void Restart(const std::string& boot_id = "boot-1") {
-    preparer_.emplace(
-        Preparer::Options{.driver_name = kDriver, .pool_name = kPool, .boot_id = boot_id},
-        checkpoint_, specs_, monitor_,
-        [this](const std::string& namespace_name, const std::string& name) {
-          return GetClaim(namespace_name + "/" + name);
-        });
+  void Restart(const std::string& boot_id = "boot-1", bool device_metadata = false) {
+    Preparer::Options options{
+        .driver_name = kDriver, .pool_name = kPool, .boot_id = boot_id, .attributes = {}};
+    if (device_metadata) {
+      options.attributes = [](const discovery::Picture& picture, const std::string& device) {
+        std::map<std::string, api::resource::DeviceAttribute> attributes;
+        attributes["uuid"].string = picture.Find(device)->gpu->uuid;
+        return attributes;
+      };
+    }
+    preparer_.emplace(std::move(options), checkpoint_, specs_, metadata_, monitor_,
+                      [this](const std::string& namespace_name, const std::string& name) {
+                        return GetClaim(namespace_name + "/" + name);
+                      });
   }
   Result<ResourceClaim> GetClaim(const std::string& key) {
     if (on_get_) {
@@ -134,11 +141,83 @@ class PreparerTest : public ::testing::Test {
                           .cdi_root = dir_ / "cdi",
                           .dev_root = dir_ / "dev",
                           .nvml_library = ""}};
+  cdi::MetadataFiles metadata_{{.driver_name = kDriver,
+                                .cdi_root = dir_ / "cdi",
+                                .directory = dir_ / "state/device-metadata"}};
   std::mutex mu_;
   std::map<std::string, ResourceClaim> claims_;  // Guarded by mu_.
   std::function<void()> on_get_;
   std::optional<Preparer> preparer_;
 };
+
+TEST_F(PreparerTest, ContainersAreToldAboutTheirDevices) {
+  Restart("boot-1", /*device_metadata=*/true);
+  const ClaimReference claim = Allocate("a", {"gpu-0", "gpu-2"});
+  for (int i = 0; i < 2; ++i) {
+    const auto devices = Prepare(claim);
+    ASSERT_THAT(devices, IsOk());
+    ASSERT_THAT(*devices, SizeIs(2));
+    EXPECT_THAT((*devices)[0].cdi_device_ids, ElementsAre("gpu.example.com/claim=uid-a-gpu-0",
+                                                          "gpu.example.com/metadata=uid-a_gpu"));
+    EXPECT_THAT((*devices)[1].cdi_device_ids, ElementsAre("gpu.example.com/claim=uid-a-gpu-2"));
+    const auto text = ReadFile(dir_ / "state/device-metadata/uid-a/gpu/metadata.json");
+    ASSERT_THAT(text, IsOk());
+    EXPECT_THAT(*text, AllOf(HasSubstr("GPU-0"), HasSubstr("GPU-2"), HasSubstr("gpu/large")));
+    // A file that is gone is there again after the next call.
+    std::filesystem::remove_all(dir_ / "state/device-metadata/uid-a");
+  }
+  ASSERT_THAT(preparer_->Unprepare(claim), IsOk());
+  EXPECT_THAT(Files("cdi"), IsEmpty());
+  EXPECT_THAT(Files("state/device-metadata"), IsEmpty());
+}
+
+TEST_F(PreparerTest, MetadataGoesWithItsClaimWhoeverLeftIt) {
+  Restart("boot-1", /*device_metadata=*/true);
+  const ClaimReference claim = Allocate("a", {"gpu-0"});
+  const ClaimReference crashed = Allocate("b", {"gpu-1"});
+  ASSERT_THAT(Prepare(claim), IsOk());
+  ASSERT_THAT(Prepare(crashed), IsOk());
+  // As after an end between the checkpoint's file and the others.
+  std::filesystem::remove(dir_ / "state/claims/uid-b.json");
+  Restart("boot-1", /*device_metadata=*/false);
+  ASSERT_THAT(preparer_->RemoveOrphans(), IsOk());
+  EXPECT_THAT(Files("state/device-metadata"), ElementsAre("uid-a"));
+  EXPECT_THAT(Files("cdi"), SizeIs(2));
+  ASSERT_THAT(preparer_->Unprepare(claim), IsOk());
+  EXPECT_THAT(Files("state/device-metadata"), IsEmpty());
+  EXPECT_THAT(Files("cdi"), IsEmpty());
+}
+
+TEST_F(PreparerTest, WhatIsNotBoundYetIsNotPrepared) {
+  const ClaimReference claim = Allocate("a", {"gpu-0", "gpu-1"});
+  const auto set = [&](const std::string& device, const std::string& value) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    auto& status = claims_["default/a"].status.devices.emplace_back();
+    status.driver = kDriver;
+    status.pool = kPool;
+    status.device = device;
+    auto& condition = status.conditions.emplace_back();
+    condition.type = "gpu.example.com/fabric-ready";
+    condition.status = value;
+  };
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    for (auto& result : claims_["default/a"].status.allocation->devices.results) {
+      result.binding_conditions = {"gpu.example.com/fabric-ready"};
+    }
+  }
+  set("gpu-0", "True");
+  set("gpu-1", "False");
+  EXPECT_THAT(Prepare(claim), StatusIs(StatusCode::kFailedPrecondition,
+                                       HasSubstr("device node-1/gpu-1: its binding condition "
+                                                 "gpu.example.com/fabric-ready is not True")));
+  EXPECT_THAT(Files("state/claims"), IsEmpty());
+  {
+    const std::lock_guard<std::mutex> lock(mu_);
+    claims_["default/a"].status.devices.back().conditions[0].status = "True";
+  }
+  EXPECT_THAT(Prepare(claim), IsOk());
+}
 
 TEST_F(PreparerTest, PreparesAndUnprepares) {
   const ClaimReference claim = Allocate("a", {"gpu-0", "gpu-2"});

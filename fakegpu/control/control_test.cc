@@ -94,6 +94,10 @@ TEST_F(ControlTest, FaultsHaveTheirConsequencesAndHealingEndsThem) {
   EXPECT_THAT(Gpu(3).faults, ElementsAre("xid 74", "nvlink 4 down"));
   EXPECT_THAT(node().Inject("3", NvLinkFault{.link = 18}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("NVLink 18")));
+  ASSERT_THAT(node().Inject("5", FabricFault{FabricFault::State::kInProgress}), IsOk());
+  EXPECT_THAT(Gpu(5).faults, ElementsAre("fabric in progress"));
+  ASSERT_THAT(node().Inject("6", FabricFault{FabricFault::State::kFailed}), IsOk());
+  EXPECT_THAT(Gpu(6).faults, ElementsAre("fabric failed"));
   ASSERT_THAT(node().Inject("4", XidFault{.xid = 31}), IsOk());
   EXPECT_EQ(Gpu(4).recovery_action, "none") << "an application's own error";
   ASSERT_THAT(node().Heal("all"), IsOk());
@@ -182,7 +186,8 @@ TEST(FaultTextTest, ReadsWhatItWrites) {
        {"xid=79", "xid=43,gi=1,ci=0", "ecc=corrected", "ecc=uncorrected,count=4", "lost",
         "thermal=95", "power-brake", "nvlink=3", "ecc=corrected,memory=sram",
         "nvlink-errors=2,counter=replay", "nvlink-errors=2,counter=ecc-data,count=9",
-        "pcie-replays=5", "return=nvmlDeviceGetName:15"}) {
+        "pcie-replays=5", "fabric=not-started", "fabric=in-progress", "fabric=failed",
+        "return=nvmlDeviceGetName:15"}) {
     Result<Fault> fault = ParseFault(text);
     ASSERT_THAT(fault, IsOk()) << text;
     EXPECT_EQ(FaultToString(*fault), text);
@@ -190,10 +195,27 @@ TEST(FaultTextTest, ReadsWhatItWrites) {
 }
 
 TEST(FaultTextTest, RefusesWhatItDoesNotKnow) {
-  for (const char* text :
-       {"", "xid", "xid=", "xid=x", "xid=79,g=1", "xid=-1", "xid=79x", "ecc=soft", "lost=1",
-        "thermal", "nvlink=a", "ecc=corrected,memory=l2", "nvlink-errors=2", "pcie-replays",
-        "nvlink-errors=2,counter=crc", "return=nvmlInit", "return=foo:1", "fire", "xid=79,gi=z"}) {
+  for (const char* text : {"",
+                           "xid",
+                           "xid=",
+                           "xid=x",
+                           "xid=79,g=1",
+                           "xid=-1",
+                           "xid=79x",
+                           "ecc=soft",
+                           "lost=1",
+                           "thermal",
+                           "nvlink=a",
+                           "ecc=corrected,memory=l2",
+                           "nvlink-errors=2",
+                           "pcie-replays",
+                           "nvlink-errors=2,counter=crc",
+                           "fabric",
+                           "fabric=completed",
+                           "return=nvmlInit",
+                           "return=foo:1",
+                           "fire",
+                           "xid=79,gi=z"}) {
     EXPECT_THAT(ParseFault(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr("expected")))
         << text;
   }

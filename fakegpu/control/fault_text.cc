@@ -17,11 +17,14 @@ constexpr std::string_view kExpected =
     "expected xid=N[,gi=N][,ci=N], ecc=corrected|uncorrected[,memory=dram|sram][,count=N], lost, "
     "thermal=CELSIUS, power-brake, nvlink=N, "
     "nvlink-errors=N,counter=replay|recovery|crc-flit|crc-data|ecc-data[,count=N], "
-    "pcie-replays=N or return=FUNCTION:CODE";
+    "pcie-replays=N, fabric=not-started|in-progress|failed or return=FUNCTION:CODE";
 
 // As NvLinkErrorFault::Counter counts them.
 constexpr std::string_view kLinkCounters[] = {"replay", "recovery", "crc-flit", "crc-data",
                                               "ecc-data"};
+
+// As FabricFault::State counts them.
+constexpr std::string_view kFabricStates[] = {"not-started", "in-progress", "failed"};
 
 Status Wrong(std::string_view text, std::string_view why) {
   return InvalidArgumentError("fault \"" + std::string(text) + "\": " + std::string(why));
@@ -153,6 +156,13 @@ Result<Fault> ParseFault(std::string_view text) {
     if (const auto count = reader.TakeNumber<std::uint64_t>("pcie-replays")) {
       fault = PcieReplayFault{.count = *count};
     }
+  } else if (parts.kind == "fabric") {
+    const std::string name = reader.Take("fabric");
+    const auto* state = std::find(std::begin(kFabricStates), std::end(kFabricStates), name);
+    if (state != std::end(kFabricStates)) {
+      fault =
+          FabricFault{.state = static_cast<FabricFault::State>(state - std::begin(kFabricStates))};
+    }
   } else if (parts.kind == "return") {
     ASSAY_ASSIGN_OR_RETURN(fault, ParseReturn(text, reader.Take("return")));
   }
@@ -191,6 +201,9 @@ std::string FaultToString(const Fault& fault) {
     }
     std::string operator()(const PcieReplayFault& f) const {
       return "pcie-replays=" + std::to_string(f.count);
+    }
+    std::string operator()(const FabricFault& f) const {
+      return "fabric=" + std::string(kFabricStates[static_cast<int>(f.state)]);
     }
     std::string operator()(const ReturnFault& f) const {
       return "return=" + f.function + ":" + std::to_string(f.code);

@@ -286,8 +286,15 @@ struct Health {
 };
 
 struct Fabric {
+  // NVML_GPU_FABRIC_STATE_*.
+  enum State : std::uint32_t {
+    kNotSupported = 0,
+    kNotStarted = 1,
+    kInProgress = 2,
+    kCompleted = 3
+  };
   std::uint8_t cluster_uuid[16];
-  std::uint32_t state;   // NVML_GPU_FABRIC_STATE_*.
+  std::uint32_t state;
   std::uint32_t status;  // nvmlReturn_t of the probe.
   std::uint32_t clique;
   std::uint32_t health_mask;

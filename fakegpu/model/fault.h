@@ -66,6 +66,13 @@ struct PcieReplayFault {
   std::uint64_t count = 1;
 };
 
+// The GPU is not, or not yet, part of the NVLink fabric that its switches make. "Failed" is a
+// registration that ended with an error.
+struct FabricFault {
+  enum class State { kNotStarted, kInProgress, kFailed };
+  State state = State::kInProgress;
+};
+
 // A function of the library answers `code` (the number of an nvmlReturn_t) instead of its result,
 // for this GPU. Functions without a device are faulted on any GPU.
 struct ReturnFault {
@@ -73,8 +80,9 @@ struct ReturnFault {
   int code = 999;
 };
 
-using Fault = std::variant<XidFault, EccFault, LostFault, ThermalFault, PowerBrakeFault,
-                           NvLinkFault, NvLinkErrorFault, PcieReplayFault, ReturnFault>;
+using Fault =
+    std::variant<XidFault, EccFault, LostFault, ThermalFault, PowerBrakeFault, NvLinkFault,
+                 NvLinkErrorFault, PcieReplayFault, FabricFault, ReturnFault>;
 
 }  // namespace assay::fakegpu::model
 

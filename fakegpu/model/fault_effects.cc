@@ -29,6 +29,8 @@ constexpr int kSram = 7;
 constexpr int kDoubleBitCause = 1;  // NVML_PAGE_RETIREMENT_CAUSE_DOUBLE_BIT_ECC_ERROR
 constexpr int kCrcErrors = 2;       // NVML_NVLINK_ERROR_DL_CRC_FLIT
 
+constexpr std::uint32_t kUnknownError = 999;  // NVML_ERROR_UNKNOWN
+
 constexpr std::uint32_t kHopper = 9;  // NVML_DEVICE_ARCH_HOPPER
 
 constexpr std::uint32_t kFallenOffTheBus = 79;
@@ -135,6 +137,28 @@ class Applier {
     return (*this)(XidFault{.xid = kNvLinkError});
   }
 
+  Status operator()(const FabricFault& fault) {
+    layout::Fabric& fabric = gpu_.fabric;
+    if (fabric.state == layout::Fabric::kNotSupported) {
+      return InvalidArgumentError("the GPU belongs to no NVLink fabric");
+    }
+    switch (fault.state) {
+      case FabricFault::State::kNotStarted:
+        fabric.state = layout::Fabric::kNotStarted;
+        fabric.status = 0;
+        break;
+      case FabricFault::State::kInProgress:
+        fabric.state = layout::Fabric::kInProgress;
+        fabric.status = 0;
+        break;
+      case FabricFault::State::kFailed:
+        fabric.state = layout::Fabric::kCompleted;
+        fabric.status = kUnknownError;
+        break;
+    }
+    return OkStatus();
+  }
+
   Status operator()(const ReturnFault& fault) {
     layout::NodeState& node = transaction_.node();
     const std::uint64_t hash = layout::HashName(fault.function.c_str());
@@ -222,6 +246,10 @@ void HealGpu(layout::Transaction& transaction, std::uint32_t slot) {
   health.forced_temperature_c = 0;
   health.power_brake = 0;
   health.remap_failed = 0;
+  if (gpu.fabric.state != layout::Fabric::kNotSupported) {
+    gpu.fabric.state = layout::Fabric::kCompleted;
+    gpu.fabric.status = 0;
+  }
   for (layout::Link& link : gpu.links) {
     link.up = link.present != 0 && link.remote != layout::Link::kNone ? 1 : 0;
   }
@@ -323,6 +351,9 @@ std::vector<std::string> DescribeFaults(const layout::NodeState& node, const lay
   add_if(health.power_brake != 0, "power brake");
   add_if(health.remap_pending != 0, "row remap pending");
   add_if(health.remap_failed != 0, "row remap failed");
+  add_if(gpu.fabric.state == layout::Fabric::kNotStarted, "fabric not started");
+  add_if(gpu.fabric.state == layout::Fabric::kInProgress, "fabric in progress");
+  add_if(gpu.fabric.state == layout::Fabric::kCompleted && gpu.fabric.status != 0, "fabric failed");
   for (std::uint32_t i = 0; i < layout::kMaxLinks; ++i) {
     const layout::Link& link = gpu.links[i];
     add_if(link.present != 0 && link.up == 0 && link.remote != layout::Link::kNone,

@@ -17,7 +17,6 @@ namespace {
 
 // Since the fourth NVLink GPUs register with the fabric that switches make, on one node too.
 constexpr std::uint32_t kFirstFabricNvLink = 4;
-constexpr std::uint32_t kFabricCompleted = 3;  // NVML_GPU_FABRIC_STATE_COMPLETED
 
 auto Order(const layout::PciAddress& pci) {
   return std::tuple(pci.domain, pci.bus, pci.device, pci.function);
@@ -85,7 +84,7 @@ Result<layout::GpuState> BuildGpu(const NodeSpec& spec, const PlacedGpu& placed,
   gpu.trail = {0, static_cast<double>(gpu.limits.temperature_idle_c), 0};
   ConnectLinks(spec, placed, slot, gpu);
   if (gpu.nvlink_version >= kFirstFabricNvLink && !spec.nvswitches.empty()) {
-    gpu.fabric.state = kFabricCompleted;
+    gpu.fabric.state = layout::Fabric::kCompleted;
     std::copy(spec.fabric_cluster.begin(), spec.fabric_cluster.end(), gpu.fabric.cluster_uuid);
     gpu.fabric.clique = spec.fabric_clique;
   }

@@ -39,9 +39,11 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetGpuFabricInfoV(nvmlDevice_t device,
     }
     FillFabric(fabric, gpuFabricInfo);
     gpuFabricInfo->healthMask = fabric.health_mask;
-    gpuFabricInfo->healthSummary = fabric.state == NVML_GPU_FABRIC_STATE_COMPLETED
+    gpuFabricInfo->healthSummary = fabric.state != NVML_GPU_FABRIC_STATE_COMPLETED
+                                       ? NVML_GPU_FABRIC_HEALTH_SUMMARY_NOT_SUPPORTED
+                                   : fabric.status == NVML_SUCCESS
                                        ? NVML_GPU_FABRIC_HEALTH_SUMMARY_HEALTHY
-                                       : NVML_GPU_FABRIC_HEALTH_SUMMARY_NOT_SUPPORTED;
+                                       : NVML_GPU_FABRIC_HEALTH_SUMMARY_UNHEALTHY;
     return NVML_SUCCESS;
   });
 }

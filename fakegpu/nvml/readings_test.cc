@@ -193,6 +193,26 @@ TEST_F(ReadingsTest, LinkErrorFieldsAgreeWithTheCountersAndCanBeCleared) {
   EXPECT_EQ(Field(Device(0), NVML_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_L7).value.ullVal, 0u);
 }
 
+// A GPU's program waits for "completed", and only then looks at the status.
+TEST_F(ReadingsTest, TheFabricIsAsTheFaultSays) {
+  const auto fabric = [&] {
+    nvmlGpuFabricInfoV_t info{};
+    info.version = nvmlGpuFabricInfo_v3;
+    EXPECT_EQ(nvml().nvmlDeviceGetGpuFabricInfoV(Device(0), &info), NVML_SUCCESS);
+    return info;
+  };
+  ASSERT_THAT(node().Inject("0", control::ParseFault("fabric=in-progress").value()), IsOk());
+  EXPECT_EQ(fabric().state, NVML_GPU_FABRIC_STATE_IN_PROGRESS);
+  EXPECT_EQ(fabric().status, NVML_SUCCESS);
+  ASSERT_THAT(node().Inject("0", control::ParseFault("fabric=failed").value()), IsOk());
+  EXPECT_EQ(fabric().state, NVML_GPU_FABRIC_STATE_COMPLETED);
+  EXPECT_EQ(fabric().status, NVML_ERROR_UNKNOWN);
+  EXPECT_EQ(fabric().healthSummary, NVML_GPU_FABRIC_HEALTH_SUMMARY_UNHEALTHY);
+  ASSERT_THAT(node().Heal("0"), IsOk());
+  EXPECT_EQ(fabric().state, NVML_GPU_FABRIC_STATE_COMPLETED);
+  EXPECT_EQ(fabric().status, NVML_SUCCESS);
+}
+
 // Drivers that bind and unbind are told to every process that asked.
 TEST_F(ReadingsTest, SystemEventsTellOfDriversThatBind) {
   nvmlSystemEventSetCreateRequest_t create{.version = nvmlSystemEventSetCreateRequest_v1,

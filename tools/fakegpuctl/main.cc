@@ -48,6 +48,8 @@ constexpr char kFaults[] =
   nvlink-errors=N,counter=replay|recovery|crc-flit|crc-data|ecc-data[,count=N]
                                       errors of NVLink N, which stays up
   pcie-replays=N                      packets sent again over PCIe
+  fabric=not-started|in-progress|failed
+                                      the GPU is not part of its NVLink fabric
   return=FUNCTION:CODE                a function answers a return code)";
 
 constexpr char kRun[] =

@@ -191,7 +191,7 @@ class Machine {
                           .boot_id = boot_id,
                           .partitioner = gpus.partitioner(),
                           .configurator = gpus.configurator()},
-        *checkpoint_, specs_, *monitor_,
+        *checkpoint_, specs_, metadata_, *monitor_,
         [this](const std::string& /*namespace_name*/, const std::string& name) {
           const auto found = claims.find(name);
           return found == claims.end() ? Result<api::resource::ResourceClaim>(NotFoundError(name))
@@ -254,6 +254,9 @@ class Machine {
                           .dev_root = dir_ / "dev",
                           .proc_root = dir_ / "proc",
                           .nvml_library = ""}};
+  cdi::MetadataFiles metadata_{{.driver_name = kDriver,
+                                .cdi_root = dir_ / "cdi",
+                                .directory = dir_ / "state/device-metadata"}};
   std::unique_ptr<discovery::Monitor> monitor_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Preparer> preparer_;
