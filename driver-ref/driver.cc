@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -27,12 +28,14 @@
 #include "driver-ref/kubelet/instance_lock.h"
 #include "driver-ref/kubelet/services.h"
 #include "driver-ref/kubelet/socket_server.h"
+#include "driver-ref/metrics.h"
 #include "driver-ref/mutants.h"
 #include "driver-ref/prepare/checkpoint.h"
 #include "driver-ref/prepare/preparer.h"
 #include "driver-ref/publish/binding_controller.h"
 #include "driver-ref/publish/claim_status.h"
 #include "driver-ref/publish/publisher.h"
+#include "driver-ref/status_server.h"
 
 namespace assay::driver_ref {
 namespace {
@@ -42,6 +45,8 @@ constexpr Duration kApiTimeout = std::chrono::seconds(8);
 // A kubelet gives a pod 30 s to end.
 constexpr Duration kGrace = std::chrono::seconds(10);
 constexpr Duration kOrphanInterval = std::chrono::minutes(1);
+// What happens twice a second has stopped.
+constexpr Duration kStale = std::chrono::seconds(15);
 
 Status MakeDirectory(const std::filesystem::path& directory) {
   std::error_code error;
@@ -112,7 +117,7 @@ struct Driver::Impl {
         services({.driver_name = options.driver_name,
                   .pool_name = options.node_name,
                   .endpoint = plugin_path.string()},
-                 preparer, monitor),
+                 preparer, monitor, metrics),
         plugin_socket(plugin_path, services.plugin()),
         registration_socket(
             SocketPath(options.registry_dir,
@@ -158,9 +163,11 @@ struct Driver::Impl {
         return;
       }
       if (const std::optional<discovery::Picture> picture = monitor.Last()) {
-        publisher->SetContent(
-            {.counter_sets = discovery::ToCounterSets(picture->inventory),
-             .devices = discovery::ToDevices(picture->inventory, device_options)});
+        std::vector<api::resource::Device> devices =
+            discovery::ToDevices(picture->inventory, device_options);
+        metrics.SetDevices(devices);
+        publisher->SetContent({.counter_sets = discovery::ToCounterSets(picture->inventory),
+                               .devices = std::move(devices)});
         if (binding) {
           binding->SetPicture(*picture);
         }
@@ -194,6 +201,33 @@ struct Driver::Impl {
     }
   }
 
+  Status ServeStatus() {
+    if (!options.status_port) {
+      return OkStatus();
+    }
+    ASSAY_ASSIGN_OR_RETURN(
+        status_server,
+        driver_ref::ServeStatus(*options.status_port, {.metrics = [this] { return metrics.Text(); },
+                                                       .healthy = [this] { return Healthy(); },
+                                                       .ready = [this] { return Ready(); }}));
+    spdlog::info("status at {}", status_server->url());
+    return OkStatus();
+  }
+  Status Healthy() const {
+    return Clock::Real().Monotonic() - sockets_checked.load() < kStale
+               ? OkStatus()
+               : UnavailableError("nobody looks after the sockets");
+  }
+  Status Ready() const {
+    ASSAY_RETURN_IF_ERROR(Healthy());
+    const std::optional<discovery::Picture> picture = monitor.Last();
+    if (!picture || Clock::Real().Now() - picture->time > kStale) {
+      return UnavailableError("the GPUs do not answer");
+    }
+    return metrics.registered() ? OkStatus()
+                                : UnavailableError("the kubelet has not taken the registration");
+  }
+
   Options options;
   kubelet::InstanceLock instance_lock;
   std::unique_ptr<discovery::Backend> backend;
@@ -208,10 +242,13 @@ struct Driver::Impl {
   // Null without --bind-to-fabric; lives on the client's loop.
   std::unique_ptr<publish::BindingController> binding;
   std::filesystem::path plugin_path;
+  Metrics metrics;
   kubelet::Services services;
   kubelet::SocketServer plugin_socket;
   kubelet::SocketServer registration_socket;
   std::jthread orphans;
+  std::atomic<MonotonicTime> sockets_checked = Clock::Real().Monotonic();
+  std::unique_ptr<http::Server> status_server;  // Null without --status-port.
 };
 
 Driver::Driver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -262,6 +299,7 @@ Result<std::unique_ptr<Driver>> Driver::Start(const Options& options,
   auto driver = std::unique_ptr<Driver>(new Driver(std::move(impl)));
   Impl& parts = *driver->impl_;
   parts.monitor.Start();
+  ASSAY_RETURN_IF_ERROR(parts.ServeStatus());
   // The kubelet calls as soon as it sees the registration socket.
   ASSAY_RETURN_IF_ERROR(parts.plugin_socket.Start());
   ASSAY_RETURN_IF_ERROR(parts.registration_socket.Start());
@@ -275,6 +313,7 @@ Result<std::unique_ptr<Driver>> Driver::Start(const Options& options,
 
 Driver::~Driver() {
   Impl& parts = *impl_;
+  parts.status_server.reset();
   parts.registration_socket.Stop(std::chrono::seconds(1));
   parts.services.EndStreams();
   parts.plugin_socket.Stop(kGrace);
@@ -297,6 +336,7 @@ Status Driver::CheckSockets() {
     socket->Stop(std::chrono::seconds(1));
     ASSAY_RETURN_IF_ERROR(socket->Start());
   }
+  impl_->sockets_checked = Clock::Real().Monotonic();
   return OkStatus();
 }
 

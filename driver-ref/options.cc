@@ -133,6 +133,9 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
                "Let pods wait until their GPUs are part of the NVLink fabric (KEP-5007; needs "
                "associated-node:patch of resourceclaims/driver and list, watch of "
                "resourceclaims)");
+  app.add_option("--status-port", options.status_port,
+                 "Serve /metrics, /healthz and /readyz on 127.0.0.1; 0: on any free port, which is "
+                 "logged [off]");
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {

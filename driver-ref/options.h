@@ -4,6 +4,7 @@
 #ifndef ASSAY_DRIVER_REF_OPTIONS_H_
 #define ASSAY_DRIVER_REF_OPTIONS_H_
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct Options {
   bool claim_status = false;
   bool device_metadata = false;
   bool bind_to_fabric = false;
+  std::optional<std::uint16_t> status_port;  // 0: any free one.
   bool share_gpus = false;
   bool mig = false;
 };

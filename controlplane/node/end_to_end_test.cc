@@ -33,6 +33,7 @@
 #include "api/kubelet/podresources_v1.pb.h"
 #include "api/resource/types.h"
 #include "base/file.h"
+#include "base/http/client.h"
 #include "base/random.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
@@ -324,6 +325,23 @@ class EndToEndTest : public ::testing::Test {
     EXPECT_EQ(shutdown(), NVML_SUCCESS);
     return watts;
   }
+  // What the driver's status server answers at `path`, once it says "status at <URL>".
+  http::Response AskDriver(const std::string& path) {
+    const std::string log = ReadFile(dir_ / "driver.log").value_or("");
+    const std::size_t begin = log.rfind("status at ") + std::string("status at ").size();
+    const std::string url = log.substr(begin, log.find('\n', begin) - begin);
+    std::promise<Result<http::Response>> answer;
+    std::unique_ptr<http::Client> client;
+    cluster_->RunOnLoop([&] {
+      client = *http::Client::Create(agent_client_->loop(), {.url = url});
+      client->Send({.target = path},
+                   [&](Result<http::Response> got) { answer.set_value(std::move(got)); });
+    });
+    const Result<http::Response> response = answer.get_future().get();
+    cluster_->RunOnLoop([&] { client.reset(); });
+    EXPECT_THAT(response, IsOk());
+    return response.value_or({.status = 0});
+  }
   void SurviveKills(const Kills& kills);
   // Where the container finds something about its devices, and what it reads there.
   std::map<std::string, std::string> MetadataIn(const Pod& pod, const std::string& container) {
@@ -409,6 +427,21 @@ TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {
   EXPECT_EQ(CdiFiles(), 0u);
   EXPECT_EQ(driver_->Signal(SIGTERM), 0);
   EXPECT_FALSE(std::filesystem::exists(DriverSocket()));
+}
+
+TEST_F(EndToEndTest, PrometheusAndTheProbesAreToldHowTheDriverFares) {
+  StartAgent();
+  StartDriver({"--status-port=0"});
+  WaitForDriver();
+  CreateClaim("one", 1);
+  CreatePod("one");
+  ASSERT_THAT(WaitForPhase("one", "Running"), IsOk());
+  EXPECT_EQ(AskDriver("/healthz").status, 200);
+  EXPECT_EQ(AskDriver("/readyz").status, 200);
+  const std::string text = AskDriver("/metrics").body;
+  EXPECT_THAT(text, HasSubstr("duration_seconds_count{operation=\"prepare\",code=\"OK\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ndra_driver_registered 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ndra_driver_devices " + std::to_string(kGpus) + "\n"));
 }
 
 TEST_F(EndToEndTest, ClaimsShareAGpuUntilItsMemoryIsUsedUp) {

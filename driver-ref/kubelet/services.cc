@@ -63,15 +63,18 @@ template <typename Base, typename PrepareRequest, typename PrepareReply, typenam
           typename UnprepareReply>
 class PluginService : public Base {
  public:
-  explicit PluginService(prepare::Preparer& preparer) : preparer_(&preparer) {}
+  PluginService(prepare::Preparer& preparer, Metrics& metrics)
+      : preparer_(&preparer), metrics_(&metrics) {}
 
   grpc::Status NodePrepareResources(grpc::ServerContext* context, const PrepareRequest* request,
                                     PrepareReply* reply) override {
     std::mutex mu;
     ForEachClaim(request->claims(), [&](const auto& claim) {
       const prepare::ClaimReference reference = ToReference(claim);
+      const MonotonicTime start = Clock::Real().Monotonic();
       const Result<std::vector<prepare::PreparedDevice>> devices =
           preparer_->Prepare(reference, [context] { return context->IsCancelled(); });
+      metrics_->CountClaim("prepare", devices.status(), Clock::Real().Monotonic() - start);
       if (devices.ok()) {
         spdlog::info("claim {}: prepared, {} devices", reference.ToString(), devices->size());
       } else {
@@ -108,7 +111,9 @@ class PluginService : public Base {
     std::mutex mu;
     ForEachClaim(request->claims(), [&](const auto& claim) {
       const prepare::ClaimReference reference = ToReference(claim);
+      const MonotonicTime start = Clock::Real().Monotonic();
       const Status status = preparer_->Unprepare(reference);
+      metrics_->CountClaim("unprepare", status, Clock::Real().Monotonic() - start);
       if (status.ok()) {
         spdlog::info("claim {}: unprepared", reference.ToString());
       } else {
@@ -122,6 +127,7 @@ class PluginService : public Base {
 
  private:
   prepare::Preparer* preparer_;
+  Metrics* metrics_;
 };
 
 using PluginV1 =
@@ -136,7 +142,7 @@ using PluginV1beta1 =
 
 class RegistrationService : public pluginregistration::Registration::Service {
  public:
-  explicit RegistrationService(const Services::Options& options) {
+  RegistrationService(const Services::Options& options, Metrics& metrics) : metrics_(&metrics) {
     info_.set_type(mutants::Is("wrong-plugin-type") ? "DevicePlugin" : "DRAPlugin");
     info_.set_name(options.driver_name);
     info_.set_endpoint(options.endpoint);
@@ -161,6 +167,7 @@ class RegistrationService : public pluginregistration::Registration::Service {
   grpc::Status NotifyRegistrationStatus(
       grpc::ServerContext* /*context*/, const pluginregistration::RegistrationStatus* request,
       pluginregistration::RegistrationStatusResponse* /*reply*/) override {
+    metrics_->SetRegistered(request->plugin_registered());
     if (request->plugin_registered()) {
       spdlog::info("registered with the kubelet");
     } else {
@@ -172,6 +179,7 @@ class RegistrationService : public pluginregistration::Registration::Service {
 
  private:
   pluginregistration::PluginInfo info_;
+  Metrics* metrics_;
 };
 
 // Tells health streams that there is something new.
@@ -285,10 +293,11 @@ using HealthV1alpha1 =
 }  // namespace
 
 struct Services::Impl {
-  Impl(const Options& options, prepare::Preparer& preparer, discovery::Monitor& monitor)
-      : registration(options),
-        plugin_v1(preparer),
-        plugin_v1beta1(preparer),
+  Impl(const Options& options, prepare::Preparer& preparer, discovery::Monitor& monitor,
+       Metrics& metrics)
+      : registration(options, metrics),
+        plugin_v1(preparer, metrics),
+        plugin_v1beta1(preparer, metrics),
         health_v1(options, monitor, signal),
         health_v1alpha1(options, monitor, signal) {}
 
@@ -300,8 +309,9 @@ struct Services::Impl {
   HealthV1alpha1 health_v1alpha1;
 };
 
-Services::Services(Options options, prepare::Preparer& preparer, discovery::Monitor& monitor)
-    : impl_(std::make_unique<Impl>(options, preparer, monitor)) {
+Services::Services(Options options, prepare::Preparer& preparer, discovery::Monitor& monitor,
+                   Metrics& metrics)
+    : impl_(std::make_unique<Impl>(options, preparer, monitor, metrics)) {
   monitor.AddListener([this] { impl_->signal.Notify(); });
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "driver-ref/discovery/monitor.h"
+#include "driver-ref/metrics.h"
 #include "driver-ref/prepare/preparer.h"
 
 namespace grpc {
@@ -27,7 +28,8 @@ class Services {
   };
 
   // What is referred to outlives this. Before monitor.Start().
-  Services(Options options, prepare::Preparer& preparer, discovery::Monitor& monitor);
+  Services(Options options, prepare::Preparer& preparer, discovery::Monitor& monitor,
+           Metrics& metrics);
   ~Services();
 
   // For the registration socket, and for the endpoint.

@@ -22,6 +22,8 @@ constexpr Duration kMinInterval = std::chrono::milliseconds(500);
 constexpr Duration kSettle = std::chrono::milliseconds(100);
 constexpr Duration kMinBackoff = std::chrono::seconds(1);
 constexpr Duration kMaxBackoff = std::chrono::seconds(30);
+// Jitter is at most one of so many parts of the back-off.
+constexpr std::int64_t kJitterParts = 5;
 // Dropped devices that are remembered: one entry a slice, and some of the past.
 constexpr std::size_t kMaxDropped = 64;
 
@@ -48,7 +50,8 @@ Publisher::Publisher(api::client::Client& client, Options options)
       options_(std::move(options)),
       pool_{.driver_name = options_.driver_name, .node_name = options_.node_name, .node_uid = ""},
       informer_(client,
-                {.namespace_ = "", .label_selector = "", .field_selector = Selector(options_)}) {
+                {.namespace_ = "", .label_selector = "", .field_selector = Selector(options_)}),
+      random_(options_.seed != 0 ? Random(options_.seed) : Random::FromSystem()) {
   informer_.AddHandlers({.on_add = [this](const auto&) { Schedule(kSettle); },
                          .on_update = [this](const auto&, const auto&) { Schedule(kSettle); },
                          .on_delete = [this](const auto&) { Schedule(kSettle); }});
@@ -61,8 +64,13 @@ void Publisher::SetContent(SliceContent content) {
     return;
   }
   content_ = std::move(content);
-  backoff_ = {};
+  ResetBackoff();
   Schedule(kSettle);
+}
+
+void Publisher::ResetBackoff() {
+  backoff_ = {};
+  jitter_ = {};
 }
 
 void Publisher::Schedule(Duration delay) {
@@ -76,7 +84,8 @@ void Publisher::Schedule(Duration delay) {
   EventLoop& loop = client_.loop();
   const MonotonicTime now = loop.clock().Monotonic();
   // Not sooner than the errors and the last sync allow.
-  const MonotonicTime due = std::max(now + std::max(delay, backoff_), last_sync_ + kMinInterval);
+  const MonotonicTime due =
+      std::max(now + std::max(delay, backoff_ + jitter_), last_sync_ + kMinInterval);
   if (timer_ != EventLoop::kNoTimer) {
     if (due_ <= due) {
       return;
@@ -102,17 +111,18 @@ void Publisher::StartSync() {
 void Publisher::Finish(const Status& status) {
   running_ = false;
   if (status.ok()) {
-    backoff_ = {};
+    ResetBackoff();
     if (!watching_) {
       watching_ = true;
       // What went before the watch began is no event.
       informer_.Start([this] { Schedule(kSettle); });
     }
   } else if (status.code() == StatusCode::kInvalidArgument) {
-    backoff_ = {};
+    ResetBackoff();
     spdlog::error("the API server refuses the ResourceSlices: {}", status.ToString());
   } else {
     backoff_ = std::clamp(backoff_ * 2, kMinBackoff, kMaxBackoff);
+    jitter_ = Duration(random_.Below(static_cast<std::uint64_t>(backoff_.count() / kJitterParts)));
     spdlog::warn("publishing ResourceSlices: {}; next try in {} s", status.ToString(),
                  std::chrono::duration_cast<std::chrono::seconds>(backoff_).count());
     again_ = true;

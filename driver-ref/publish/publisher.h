@@ -10,6 +10,7 @@
 #ifndef ASSAY_DRIVER_REF_PUBLISH_PUBLISHER_H_
 #define ASSAY_DRIVER_REF_PUBLISH_PUBLISHER_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "api/client/informer.h"
 #include "api/client/task.h"
 #include "api/resource/types.h"
+#include "base/random.h"
 #include "driver-ref/publish/slice_plan.h"
 
 namespace assay::driver_ref::publish {
@@ -29,6 +31,7 @@ class Publisher {
   struct Options {
     std::string driver_name;
     std::string node_name;
+    std::uint64_t seed = 0;  // Of back-offs' jitter; 0: from the system.
   };
 
   // `client` outlives this.
@@ -44,6 +47,7 @@ class Publisher {
   using Slices = std::vector<api::resource::ResourceSlice>;
 
   void Schedule(Duration delay);
+  void ResetBackoff();
   void StartSync();
   void Finish(const Status& status);
   api::client::Task<Status> Sync();
@@ -66,6 +70,8 @@ class Publisher {
   MonotonicTime due_{};        // Of timer_.
   MonotonicTime last_sync_{};  // Start of the last sync.
   Duration backoff_{};
+  Duration jitter_{};  // Added to backoff_: a fleet's drivers do not come back all at once.
+  Random random_;
   bool running_ = false;
   bool again_ = false;            // Something changed while a sync ran.
   api::client::TaskScope tasks_;  // Last: ends first.
