@@ -80,16 +80,18 @@ constexpr std::uint32_t Clamp(std::uint32_t value, std::uint32_t low, std::uint3
   return Max(low, Min(value, high));
 }
 
-// e^-x for x >= 0, as (1 + x / 1024)^-1024: without libm, and good to a thousandth.
-constexpr double DecayBelow30(double x) {
+// e^x for x >= 0, as (1 + x / 1024)^1024: without libm, and good to a thousandth.
+constexpr double Growth(double x) {
   double power = 1 + x / 1024;
   for (int i = 0; i < 10; ++i) {
     power *= power;
   }
-  return 1 / power;
+  return power;
 }
-inline constexpr double kDecayed = DecayBelow30(30);
-constexpr double Decay(double x) { return x < 30 ? DecayBelow30(x) : kDecayed; }
+// e^-x, which is nothing any more from here on.
+inline constexpr double kLongAgo = 30;
+inline constexpr double kDecayed = 1 / Growth(kLongAgo);
+constexpr double Decay(double x) { return x < kLongAgo ? 1 / Growth(x) : kDecayed; }
 
 // Differences and sums of times that wrap, since a damaged file may hold any number.
 constexpr std::int64_t Since(std::int64_t now, std::int64_t then) {
@@ -165,22 +167,27 @@ inline std::uint32_t PowerLimit(const GpuState& gpu) {
                                           : gpu.limits.power_default_mw;
 }
 
-// What the board draws under `sm_percent` of load, before and after its limit. A brake halves what
-// is above idle.
+// What the board draws when it is asked for `above` milliwatts more than at rest, before and after
+// its limit. A brake halves what is above idle.
 struct Power {
   double wanted_mw;
   double drawn_mw;
 };
-[[gnu::always_inline]] inline Power PowerOf(const GpuState& gpu, double sm_percent) {
+[[gnu::always_inline]] inline Power PowerAbove(const GpuState& gpu, double above) {
   const double idle = gpu.limits.power_idle_mw;
-  // Full load asks for a little less than the default limit.
-  const double above = (0.97 * gpu.limits.power_default_mw - idle) * sm_percent / 100;
   Power power{idle + above, idle + above};
   if (gpu.health.power_brake != 0) {
     power.drawn_mw = idle + above / 2;
   }
   power.drawn_mw = Min(power.drawn_mw, Max<double>(PowerLimit(gpu), idle));
   return power;
+}
+
+// How much hotter a milliwatt makes a board in the end.
+inline double RisePerMw(const Limits& limits) {
+  const double rise = static_cast<double>(limits.temperature_load_c) -
+                      static_cast<double>(limits.temperature_idle_c);
+  return rise / Max(1.0, limits.power_default_mw - static_cast<double>(limits.power_idle_mw));
 }
 
 inline double SteadyTemperature(const GpuState& gpu, double power_mw) {
@@ -192,6 +199,14 @@ inline double SteadyTemperature(const GpuState& gpu, double power_mw) {
   const double rise = static_cast<double>(gpu.limits.temperature_load_c) -
                       static_cast<double>(gpu.limits.temperature_idle_c);
   return gpu.limits.temperature_idle_c + rise * (power_mw - idle) / span;
+}
+
+// Full load asks for a little less than the default limit.
+inline double FullLoadMw(const Limits& limits) {
+  return 0.97 * limits.power_default_mw - static_cast<double>(limits.power_idle_mw);
+}
+[[gnu::always_inline]] inline Power PowerOf(const GpuState& gpu, double sm_percent) {
+  return PowerAbove(gpu, FullLoadMw(gpu.limits) * sm_percent / 100);
 }
 
 inline double SecondsSince(const Trail& trail, std::int64_t node_ns) {
@@ -213,17 +228,43 @@ inline std::uint32_t Rounded(double temperature_c) {
   return static_cast<std::uint32_t>(temperature_c + 0.5);
 }
 
+// Rounded(TemperatureAt()) under a load: the same number, mostly without that one's divisions by
+// what is known late. They make the two differ by far less than kTelling, so that only a
+// temperature so near to where rounding tells them apart is computed in full.
+[[gnu::always_inline]] inline std::uint32_t RoundedTemperatureAt(const GpuState& gpu,
+                                                                 double sm_percent,
+                                                                 std::int64_t node_ns) {
+  constexpr double kPerNs = 1e-9 / kThermalTimeSeconds;
+  constexpr double kTelling = 1e-6;
+  const double x =
+      static_cast<double>(Max<std::int64_t>(0, Since(node_ns, gpu.trail.since_ns))) * kPerNs;
+  if (gpu.health.forced_temperature_c == 0 && x < kLongAgo - 1) {
+    const double power_mw = PowerAbove(gpu, FullLoadMw(gpu.limits) / 100 * sm_percent).drawn_mw;
+    const double steady = gpu.limits.temperature_idle_c +
+                          RisePerMw(gpu.limits) * (power_mw - gpu.limits.power_idle_mw);
+    const double left = 1 / Growth(x);
+    const double raised = steady + (gpu.trail.temperature_c - steady) * left + 0.5;
+    const auto rounded = static_cast<std::uint32_t>(raised);
+    if (raised - rounded > kTelling && raised - rounded < 1 - kTelling) [[likely]] {
+      return rounded;
+    }
+  }
+  return Rounded(TemperatureAt(gpu, PowerOf(gpu, sm_percent).drawn_mw, node_ns));
+}
+
 // Whether heat takes clocks away.
-[[gnu::always_inline]] inline bool IsTooHot(const GpuState& gpu, double power_mw,
+[[gnu::always_inline]] inline bool IsTooHot(const GpuState& gpu, double sm_percent,
                                             std::int64_t node_ns) {
-  const std::uint32_t limit = gpu.limits.temperature_slowdown_c;
-  // The temperature lies between where it was and where it goes to, so most boards need no look
-  // at how far it has come.
-  const double highest = Max(SteadyTemperature(gpu, power_mw), gpu.trail.temperature_c);
-  if (highest + 1 < limit) [[likely]] {
+  const Limits& limits = gpu.limits;
+  // The temperature lies between where it was and where it goes to, which no load drives beyond
+  // that of the default power: most boards need no look at how far it has come.
+  const double highest = Max<double>(limits.temperature_load_c, gpu.trail.temperature_c);
+  if (gpu.health.forced_temperature_c == 0 && highest + 1 < limits.temperature_slowdown_c &&
+      limits.temperature_load_c >= limits.temperature_idle_c &&
+      limits.power_default_mw > limits.power_idle_mw) [[likely]] {
     return false;
   }
-  return Rounded(TemperatureAt(gpu, power_mw, node_ns)) >= limit;
+  return RoundedTemperatureAt(gpu, sm_percent, node_ns) >= limits.temperature_slowdown_c;
 }
 
 inline double EnergyAt(const GpuState& gpu, double power_mw, std::int64_t node_ns) {
@@ -308,7 +349,7 @@ struct GraphicsClock {
     clock.throttle_reasons |= kReasonPowerCap;
     share = (power.drawn_mw - idle) / Max(1.0, power.wanted_mw - idle);
   }
-  if (IsTooHot(gpu, power.drawn_mw, node_ns)) {
+  if (IsTooHot(gpu, sm_percent, node_ns)) {
     clock.throttle_reasons |= kReasonHardwareThermal | kReasonHardwareSlowdown;
     share = Min(share, 0.5);
   }
@@ -341,7 +382,7 @@ struct GraphicsClock {
   readings.power_mw =
       static_cast<std::uint32_t>(Min(power.drawn_mw * (1 + 0.005 * Noise(gpu, node_ns)),
                                      Max(power.drawn_mw, static_cast<double>(PowerLimit(gpu)))));
-  readings.temperature_c = Rounded(TemperatureAt(gpu, power.drawn_mw, node_ns));
+  readings.temperature_c = RoundedTemperatureAt(gpu, sm, node_ns);
   readings.memory_temperature_c = readings.temperature_c + kMemoryHotterByC;
   readings.performance_state = mean.any ? 0 : RestingState(gpu.limits);
   readings.memory_mhz = MemoryClock(gpu, readings.performance_state);

@@ -9,14 +9,15 @@ namespace {
 
 bool IsClockType(nvmlClockType_t type) { return type >= 0 && type < NVML_CLOCK_COUNT; }
 
-std::uint32_t CurrentClock(const layout::Readings& readings, nvmlClockType_t type) {
+// A measurement each: it costs what is read of it.
+std::uint32_t CurrentClock(const Gpu& gpu, nvmlClockType_t type) {
   switch (type) {
     case NVML_CLOCK_MEM:
-      return readings.memory_mhz;
+      return gpu.Measure().memory_mhz;
     case NVML_CLOCK_VIDEO:
-      return readings.video_mhz;
+      return gpu.Measure().video_mhz;
     default:
-      return readings.graphics_mhz;
+      return gpu.Measure().graphics_mhz;
   }
 }
 
@@ -114,7 +115,7 @@ nvmlReturn_t GetPerformanceState(const char* function, nvmlDevice_t device, nvml
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type,
                                                 unsigned int* clock) {
   return Get(DeviceCall{__func__, device, IsClockType(type)}, clock,
-             [type](const Gpu& gpu) { return CurrentClock(gpu.Measure(), type); });
+             [type](const Gpu& gpu) { return CurrentClock(gpu, type); });
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetMaxClockInfo(nvmlDevice_t device, nvmlClockType_t type,
@@ -136,7 +137,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetClock(nvmlDevice_t device, nvmlClockType_t
                     [&](const Gpu& gpu) {
                       switch (clockId) {
                         case NVML_CLOCK_ID_CURRENT:
-                          *clockMHz = CurrentClock(gpu.Measure(), clockType);
+                          *clockMHz = CurrentClock(gpu, clockType);
                           return NVML_SUCCESS;
                         case NVML_CLOCK_ID_APP_CLOCK_TARGET:
                           return ApplicationClock(gpu, clockType, true, clockMHz);

@@ -44,7 +44,7 @@ std::int32_t CodeOf(nvmlReturn_t result) { return static_cast<std::int32_t>(resu
 std::int32_t CodeOf(const char*) { return NVML_SUCCESS; }  // nvmlErrorString's.
 
 // Null where nothing is logged.
-layout::CallLog* ActiveLog() {
+[[gnu::always_inline]] inline layout::CallLog* ActiveLog() {
   layout::CallLog* log = Library::call_log();
   return log != nullptr && log->IsOn() ? log : nullptr;
 }

@@ -47,17 +47,9 @@ const char* DevicesDirectory(const char* state_path) {
   return nullptr;
 }
 
-// Never destroyed: calls may come while the process exits.
-union Instance {
-  constexpr Instance() : library() {}
-  ~Instance() {}
-  Library library;
-};
-constinit Instance instance;
-
 }  // namespace
 
-Library& Library::Get() { return instance.library; }
+constinit internal::LibraryInstance internal::library_instance;
 
 nvmlReturn_t Library::Init() {
   const MutexLock lock(mu_);

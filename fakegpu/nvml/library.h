@@ -19,7 +19,7 @@ namespace assay::fakegpu::nvml {
 class Library {
  public:
   constexpr Library() = default;
-  static Library& Get();
+  static Library& Get();  // Inline below: every call of a client's comes by it.
 
   // Counted: the state is opened by the first, let go by the last.
   nvmlReturn_t Init();
@@ -52,6 +52,20 @@ class Library {
   char path_[4096] = {};
   std::uint64_t visible_[layout::kMaxGpus / 64] = {};
 };
+
+namespace internal {
+
+// Never destroyed: calls may come while the process exits.
+union LibraryInstance {
+  constexpr LibraryInstance() : library() {}
+  ~LibraryInstance() {}
+  Library library;
+};
+extern constinit LibraryInstance library_instance;
+
+}  // namespace internal
+
+inline Library& Library::Get() { return internal::library_instance.library; }
 
 }  // namespace assay::fakegpu::nvml
 
