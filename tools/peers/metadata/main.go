@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/dynamic-resource-allocation/api/metadata"
 	"k8s.io/dynamic-resource-allocation/api/metadata/install"
-	"k8s.io/dynamic-resource-allocation/api/metadata/v1alpha1"
 	"k8s.io/dynamic-resource-allocation/devicemetadata"
 )
 
@@ -31,14 +30,19 @@ func check(path string) error {
 	scheme := install.NewScheme()
 	codecs := serializer.NewCodecFactory(scheme)
 	info, _ := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), runtime.ContentTypeJSON)
-	encoder := codecs.EncoderForVersion(info.PrettySerializer, v1alpha1.SchemeGroupVersion)
-	written, err := runtime.Encode(encoder, &read)
-	if err != nil {
-		return err
+	// In each version that this release of the library has.
+	versions := scheme.PrioritizedVersionsForGroup(metadata.GroupName)
+	for _, version := range versions {
+		object, err := runtime.Encode(codecs.EncoderForVersion(info.PrettySerializer, version), &read)
+		if err != nil {
+			return err
+		}
+		if !bytes.Contains(stream, append(bytes.TrimSpace(object), '\n')) {
+			return fmt.Errorf("the library writes it otherwise:\n%s", object)
+		}
 	}
-	// The older of the two versions, which is the one that this release of the library has.
-	if !bytes.HasSuffix(stream, append(written, '\n')) && !bytes.HasSuffix(stream, written) {
-		return fmt.Errorf("the library writes it otherwise:\n%s", written)
+	if len(versions) == 0 {
+		return fmt.Errorf("the library has no version of it")
 	}
 	return nil
 }
