@@ -48,6 +48,7 @@ constexpr Mutant kAll[] = {
     {"keeps-metadata", "META-10", "leaves the claim's metadata behind"},
     // Binding conditions.
     {"never-bound", "BIND-04", "does not say of a device that is ready that it is bound"},
+    {"never-fails", "BIND-05", "does not say of a device that it cannot be bound"},
     {"prepares-unbound", "BIND-09", "prepares a claim whose device is not bound yet"},
     // Health.
     {"reports-one-device", "HLTH-03", "reports the health of the first device only"},

@@ -99,7 +99,8 @@ class Plan {
       const bool is_ready =
           progress.state == Progress::State::kReady && !mutants::Is("never-bound");
       const bool is_failed = progress.state == Progress::State::kFailed &&
-                             Has(result.binding_failure_conditions, failed_);
+                             Has(result.binding_failure_conditions, failed_) &&
+                             !mutants::Is("never-fails");
       conditions.push_back(Set(before, ready_, is_ready ? "True" : "False", progress));
       if (is_failed) {
         conditions.push_back(Set(before, failed_, "True", progress));

@@ -2,6 +2,8 @@
 // the driver's controller writes into the status of claims.
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +13,8 @@
 namespace assay::conformance {
 namespace {
 
+using api::meta::Condition;
+using api::resource::AllocatedDeviceStatus;
 using api::resource::Device;
 
 constexpr std::size_t kMaxConditions = 4;
@@ -18,7 +22,7 @@ constexpr std::size_t kMaxConditions = 4;
 class Binding : public Case {
  protected:
   struct Bound {
-    std::string pool;
+    DeviceRef ref;
     Device device;
   };
   // Published devices with binding conditions; the case is not decidable without one.
@@ -27,7 +31,7 @@ class Binding : public Case {
     for (const ResourceSlice& slice : Slices()) {
       for (const Device& device : slice.spec.devices) {
         if (!device.binding_conditions.empty() || !device.binding_failure_conditions.empty()) {
-          devices.push_back({slice.spec.pool.name, device});
+          devices.push_back({RefTo(slice.spec.pool.name, device), device});
         }
       }
     }
@@ -40,13 +44,12 @@ class Binding : public Case {
   // The claim as the scheduler leaves it before it waits; with conditions beside the device's.
   ResourceClaim Reserved(const Bound& bound, const std::vector<std::string>& more = {}) {
     ResourceClaim claim =
-        MakeClaim({.requests = {{.devices = {{.pool = bound.pool, .name = bound.device.name}}}},
-                   .allocated = false});
+        MakeClaim({.name = {}, .requests = {{.devices = {bound.ref}}}, .allocated = false});
     auto& allocation = claim.status.allocation.emplace();
     auto& result = allocation.devices.results.emplace_back();
     result.request = claim.spec.devices.requests[0].name;
     result.driver = lab().profile().driver;
-    result.pool = bound.pool;
+    result.pool = bound.ref.pool;
     result.device = bound.device.name;
     result.binding_conditions = bound.device.binding_conditions;
     result.binding_conditions.insert(result.binding_conditions.end(), more.begin(), more.end());
@@ -62,21 +65,66 @@ class Binding : public Case {
   // Whether the claim's device gets all of its conditions. The scheduler waits ten minutes, the lab
   // as long as for anything.
   bool BecomesBound(const ResourceClaim& claim) {
-    const auto& result = claim.status.allocation->devices.results.at(0);
-    const auto bound = [&](const ResourceClaim& now) {
-      return std::ranges::any_of(now.status.devices, [&](const auto& status) {
-        return status.driver == result.driver && status.pool == result.pool &&
-               status.device == result.device &&
-               std::ranges::all_of(result.binding_conditions, [&](const std::string& type) {
-                 return std::ranges::any_of(status.conditions, [&](const auto& condition) {
-                   return condition.type == type && condition.status == "True";
-                 });
-               });
-      });
-    };
+    const auto& types = claim.status.allocation->devices.results.at(0).binding_conditions;
+    return WaitForStatus(claim, [&](const AllocatedDeviceStatus& status) {
+      return std::ranges::all_of(
+          types, [&](const std::string& type) { return Find(status, type) != nullptr; });
+    });
+  }
+  // The first failure condition that the claim's device gets.
+  std::optional<Condition> Failure(const ResourceClaim& claim) {
+    const auto& types = claim.status.allocation->devices.results.at(0).binding_failure_conditions;
+    std::optional<Condition> failure;
+    WaitForStatus(claim, [&](const AllocatedDeviceStatus& status) {
+      for (const std::string& type : types) {
+        if (const Condition* const found = Find(status, type)) {
+          failure = *found;
+        }
+      }
+      return failure.has_value();
+    });
+    return failure;
+  }
+  // Whether the device comes to be one that the scheduler leaves alone, or one that it may choose.
+  bool BecomesShunned(const Bound& bound, bool shunned) {
     return lab()
         .admin()
-        .WaitFor<ResourceClaim>({claim.metadata.namespace_, claim.metadata.name}, bound)
+        .WaitForList<ResourceSlice>(
+            {.field_selector = "spec.driver=" + lab().profile().driver},
+            [&](const std::vector<ResourceSlice>& slices) {
+              bool usable = false;
+              for (const ResourceSlice& slice : slices) {
+                for (const Device& device : slice.spec.devices) {
+                  usable = usable || (slice.spec.pool.name == bound.ref.pool &&
+                                      device.name == bound.ref.name && device.taints.empty());
+                }
+              }
+              return usable != shunned;
+            })
+        .ok();
+  }
+
+ private:
+  // The condition of that type, if it is True.
+  static const Condition* Find(const AllocatedDeviceStatus& status, const std::string& type) {
+    const auto found = std::ranges::find_if(status.conditions, [&](const Condition& condition) {
+      return condition.type == type && condition.status == "True";
+    });
+    return found == status.conditions.end() ? nullptr : &*found;
+  }
+  bool WaitForStatus(const ResourceClaim& claim,
+                     const std::function<bool(const AllocatedDeviceStatus&)>& holds) {
+    const auto& result = claim.status.allocation->devices.results.at(0);
+    return lab()
+        .admin()
+        .WaitFor<ResourceClaim>(
+            {claim.metadata.namespace_, claim.metadata.name},
+            [&](const ResourceClaim& now) {
+              return std::ranges::any_of(now.status.devices, [&](const auto& status) {
+                return status.driver == result.driver && status.pool == result.pool &&
+                       status.device == result.device && holds(status);
+              });
+            })
         .ok();
   }
 };
@@ -105,6 +153,25 @@ DECIDES("BIND-03", "BIND-04");
 TEST_F(Binding, AGoodDeviceIsSaidToBeBound) {
   EXPECT_DRIVER(BecomesBound(Reserved(Devices().front())))
       << "the binding conditions of an allocated device did not become True";
+}
+
+DECIDES("BIND-05", "BIND-06");
+TEST_F(Binding, AFailureIsSaidWithItsReasonAndTheDeviceIsShunned) {
+  RequireHook(Hook::kFail);
+  RequireHook(Hook::kHeal);
+  const Bound bound = Devices().front();
+  Harness(lab().hooks().Run(Hook::kFail, bound.ref.key));
+  // Also so that the driver knows before a scheduler that is late chooses the device.
+  const bool shunned = BecomesShunned(bound, true);
+  const std::optional<Condition> failure = Failure(Reserved(bound));
+  Harness(lab().hooks().Run(Hook::kHeal, bound.ref.key));
+  EXPECT_DRIVER(failure) << "no binding failure condition of a device that failed became True";
+  EXPECT_DRIVER(!failure || !failure->reason.empty())
+      << "the binding failure condition has no reason";
+  EXPECT_DRIVER(shunned) << "a device that cannot be bound is neither tainted nor taken back, and "
+                            "the scheduler will choose it again";
+  EXPECT_DRIVER(BecomesShunned(bound, false))
+      << "after the end of its fault the device is still tainted or missing";
 }
 
 DECIDES("BIND-07");
