@@ -5,11 +5,12 @@
 # usage: mutant_test.sh ASSAY MUTANT RULES [LATER [TESTEE]]
 #
 #   RULES   the rule that must fail; for "none" the rules to try, separated by ':'
-#   LATER   a rule whose case comes after, and must pass all the same
+#   LATER   a rule whose case comes after, and must pass all the same; - for none
 #   TESTEE  a file in testdata/
 set -euo pipefail
-assay=$1 mutant=$2 rules=$3 later=${4:-} testee=${5:-driver-ref-mutants.yaml}
-[ -z "${5:-}" ] || [ "$(id -u)" -eq 0 ] || {
+assay=$1 mutant=$2 rules=$3 later=${4:--} testee=${5:-driver-ref-mutants.yaml}
+later=${later#-}
+[ "$testee" != driver-ref-mig-mutants.yaml ] || [ "$(id -u)" -eq 0 ] || {
   echo "mutant_test: skipped: dividing GPUs is root's"
   exit 77
 }

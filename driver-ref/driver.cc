@@ -43,7 +43,7 @@ namespace {
 // Below the kubelet's 45 s for the whole call.
 constexpr Duration kApiTimeout = std::chrono::seconds(8);
 // A kubelet gives a pod 30 s to end.
-constexpr Duration kGrace = std::chrono::seconds(10);
+constexpr Duration kGrace = std::chrono::seconds(5);
 constexpr Duration kOrphanInterval = std::chrono::minutes(1);
 // What happens twice a second has stopped.
 constexpr Duration kStale = std::chrono::seconds(15);
@@ -147,7 +147,7 @@ struct Driver::Impl {
     if (!options.claim_status) {
       return nullptr;
     }
-    return [this](const prepare::ClaimReference& claim,
+    return [this](const api::resource::ResourceClaim& claim,
                   const std::vector<prepare::DeviceRecord>& devices,
                   const discovery::Picture& picture) {
       client->client().loop().Post([this, claim, devices, picture] {

@@ -19,21 +19,28 @@ constexpr Mutant kAll[] = {
     {"prepare-appends", "PREP-01", "a repeated Prepare answers every device once more"},
     {"foreign-devices", "PREP-17", "does not look at the driver of an allocation result"},
     {"keeps-subrequest", "PREP-23", "answers \"request/subrequest\" as the request's name"},
+    {"first-request-only", "PREP-26", "names one request of a device that several got"},
     {"first-device-again", "PREP-32", "prepares the claim's first device for every result"},
+    {"no-claim-lock", "PREP-44", "lets calls for one claim run at the same time"},
     {"no-overlap-check", "PREP-45", "hands a device out that another claim holds"},
     // NodeUnprepareResources.
     {"forgets-unknown-claims", "UNPR-02", "answers an unknown claim with an error"},
     {"unprepare-asks-api", "UNPR-03", "fails when the claim is gone from the API server"},
     {"keeps-spec", "UNPR-09", "leaves the claim's CDI spec behind"},
+    {"hides-unprepare-errors", "UNPR-13", "answers that it unprepared when it could not"},
+    {"batch-fails-together", "UNPR-14", "fails the whole call for one claim"},
     // Checkpoint.
     {"state-in-memory", "CKPT-02", "keeps no state on disk"},
     {"corrupt-is-fatal", "CKPT-06", "ends when a state file cannot be read"},
+    {"damage-stops-all", "CKPT-08", "prepares nothing while one record cannot be read"},
     {"trusts-checkpoint", "CKPT-09", "does not write a CDI spec that is gone again"},
+    {"ignores-save-errors", "CKPT-15", "prepares claims whose state cannot be written"},
     // CDI.
     {"empty-edits", "CDI-06", "writes devices without container edits"},
     {"shared-names", "CDI-07", "names CDI devices without the claim"},
     // ResourceSlices.
     {"no-owner", "SLICE-04", "publishes slices without owner reference"},
+    {"one-generation", "SLICE-10", "changes the number of slices within a generation"},
     {"names-by-index", "SLICE-16", "names devices by their index"},
     {"attribute-too-long", "SLICE-22", "publishes strings as long as they come"},
     {"publishes-once", "SLICE-34", "does not bring a deleted slice back"},
@@ -52,10 +59,27 @@ constexpr Mutant kAll[] = {
     {"prepares-unbound", "BIND-09", "prepares a claim whose device is not bound yet"},
     // Health.
     {"reports-one-device", "HLTH-03", "reports the health of the first device only"},
+    {"never-taints", "HLTH-22", "does not taint a device that is unhealthy"},
+    // Taints.
+    {"taint-without-domain", "TAINT-01", "gives taints a key without the driver's domain"},
+    {"keeps-taint", "TAINT-05", "never takes a taint back"},
+    {"taint-time-moves", "TAINT-06", "sends taints without the time at which they came"},
+    {"taint-stops-claims", "TAINT-08", "refuses claims that tolerate a device's taint"},
+    // Device status.
+    {"status-replaces-others", "STAT-02", "replaces the whole list of devices"},
+    {"status-of-one-device", "STAT-03", "writes the status of a claim's first device only"},
+    {"status-without-condition", "STAT-04", "writes no condition"},
+    {"status-by-name", "STAT-07", "goes on trying, for whatever claim has the name by then"},
+    {"status-every-time", "STAT-10", "writes the status anew with each Prepare"},
     // API requests.
     {"lists-all-slices", "RBAC-05", "asks for the slices of the whole cluster"},
     // Rolling update.
     {"one-registration-socket", "ROLL-01", "gives all instances one registration socket"},
+    // Sharing.
+    {"drops-subrequests", "SHAR-01", "prepares no result of a subrequest"},
+    // Claims that are odd.
+    {"crashes-without-allocation", "LIFE-10", "ends when a claim is not allocated"},
+    {"anonymous-errors", "LIFE-11", "does not say which claim an error is of"},
     // The end.
     {"keeps-sockets", "LIFE-02", "leaves its sockets behind"},
 };

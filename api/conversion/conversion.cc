@@ -127,6 +127,10 @@ void CopyValue(const FieldDescriptor& from_field, const void* from, const FieldD
 
 void CopyField(const FieldDescriptor& from_field, const void* from, const FieldDescriptor& to_field,
                void* to) {
+  if (from_field.list_ops != nullptr && from_field.list_ops->is_specified != nullptr &&
+      from_field.list_ops->is_specified(from_field.Raw(from))) {
+    to_field.list_ops->specify(to_field.Raw(to));
+  }
   if (!from_field.Has(from)) {
     return;
   }

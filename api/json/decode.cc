@@ -242,6 +242,9 @@ class Decoder {
     while (field.Size(data) > index) {
       field.list_ops->erase(field.Raw(data), field.Size(data) - 1);
     }
+    if (field.list_ops->specify != nullptr) {
+      field.list_ops->specify(field.Raw(data));
+    }
     return OkStatus();
   }
 

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/meta/nilable_list.h"
 #include "api/schema/descriptor.h"
 
 namespace assay::api::schema {
@@ -34,6 +35,19 @@ inline constexpr ListOps kListOps = {
       list.erase(list.begin() + static_cast<std::ptrdiff_t>(i));
     },
     [](void* l) { static_cast<std::vector<T>*>(l)->clear(); },
+    nullptr,
+    nullptr,
+};
+
+template <typename T>
+inline constexpr ListOps kNilableListOps = {
+    kListOps<T>.size,
+    kListOps<T>.at,
+    kListOps<T>.append,
+    kListOps<T>.erase,
+    [](void* l) { static_cast<meta::NilableList<T>*>(l)->clear(); },
+    [](const void* l) { return static_cast<const meta::NilableList<T>*>(l)->is_specified; },
+    [](void* l) { static_cast<meta::NilableList<T>*>(l)->is_specified = true; },
 };
 
 template <typename T>

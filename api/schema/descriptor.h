@@ -81,6 +81,9 @@ struct ListOps {
   void* (*append)(void* list);  // A default item at the end.
   void (*erase)(void* list, std::size_t index);
   void (*clear)(void* list);
+  // Of a meta::NilableList; null for other lists.
+  bool (*is_specified)(const void* list);
+  void (*specify)(void* list);
 };
 struct MapOps {
   std::size_t (*size)(const void* map);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "api/validation/names.h"
+#include "api/validation/slice_rules.h"
 
 namespace assay::api::validation {
 namespace {
@@ -26,11 +27,8 @@ bool AnyDevice(const resource::ResourceSlice* slice, Predicate predicate) {
 }
 
 bool HasListAttributes(const resource::Device& device) {
-  return std::any_of(device.attributes.begin(), device.attributes.end(), [](const auto& entry) {
-    const resource::DeviceAttribute& attribute = entry.second;
-    return !attribute.bools.empty() || !attribute.ints.empty() || !attribute.strings.empty() ||
-           !attribute.versions.empty();
-  });
+  return std::any_of(device.attributes.begin(), device.attributes.end(),
+                     [](const auto& entry) { return HasList(entry.second); });
 }
 
 bool HasRequestPolicy(const resource::Device& device) {

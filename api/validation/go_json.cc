@@ -126,7 +126,9 @@ void AppendFields(const MessageDescriptor& message, const void* data, std::strin
         for (std::size_t i = 0; i < size; ++i) {
           list += (i == 0 ? "[" : ",") + Value(field.type, field.message, field.At(data, i));
         }
-        out += size == 0 ? "null" : list + "]";
+        const bool specified = field.list_ops->is_specified != nullptr &&
+                               field.list_ops->is_specified(field.Raw(data));
+        out += size > 0 ? list + "]" : specified ? "[]" : "null";
         break;
       }
       case Shape::kMap: {

@@ -83,7 +83,14 @@ FieldErrors ValidateAttributeVersion(const std::string& value, const FieldPath& 
   return errors;
 }
 
-// An empty list is an absent one here, as it is in protobuf: it is reported as no value.
+template <typename T>
+FieldErrors RefuseEmpty(const meta::NilableList<T>& list, const FieldPath& path) {
+  if (list.IsNil() || !list.empty()) {
+    return {};
+  }
+  return {InvalidJson(path, "[]", "must not be empty if specified")};
+}
+
 FieldErrors ValidateAttribute(const resource::DeviceAttribute& attribute, const FieldPath& path) {
   FieldErrors errors;
   if (attribute.string.has_value()) {
@@ -92,14 +99,18 @@ FieldErrors ValidateAttribute(const resource::DeviceAttribute& attribute, const 
   if (attribute.version.has_value()) {
     Append(errors, ValidateAttributeVersion(*attribute.version, path.Child("version")));
   }
+  Append(errors, RefuseEmpty(attribute.bools, path.Child("bools")));
+  Append(errors, RefuseEmpty(attribute.ints, path.Child("ints")));
+  Append(errors, RefuseEmpty(attribute.strings, path.Child("strings")));
   Append(errors, ValidateSlice(attribute.strings, kNoLimit, path.Child("strings"),
                                ValidateAttributeString));
+  Append(errors, RefuseEmpty(attribute.versions, path.Child("versions")));
   Append(errors, ValidateSlice(attribute.versions, kNoLimit, path.Child("versions"),
                                ValidateAttributeVersion));
   const int values = int{attribute.bool_.has_value()} + int{attribute.int_.has_value()} +
                      int{attribute.string.has_value()} + int{attribute.version.has_value()} +
-                     int{!attribute.bools.empty()} + int{!attribute.ints.empty()} +
-                     int{!attribute.strings.empty()} + int{!attribute.versions.empty()};
+                     int{!attribute.bools.IsNil()} + int{!attribute.ints.IsNil()} +
+                     int{!attribute.strings.IsNil()} + int{!attribute.versions.IsNil()};
   if (values == 0) {
     errors.push_back(Invalid(path, "", "exactly one value must be specified"));
   } else if (values > 1) {
@@ -564,11 +575,8 @@ FieldErrors ValidateSliceNodes(const resource::ResourceSliceSpec& spec, const Fi
 // Devices with these make scheduling dearer, so that a slice may have fewer of them.
 bool HasAdvancedFeatures(const resource::Device& device) {
   return !device.taints.empty() || !device.consumes_counters.empty() ||
-         std::any_of(device.attributes.begin(), device.attributes.end(), [](const auto& entry) {
-           const resource::DeviceAttribute& attribute = entry.second;
-           return !attribute.bools.empty() || !attribute.ints.empty() ||
-                  !attribute.strings.empty() || !attribute.versions.empty();
-         });
+         std::any_of(device.attributes.begin(), device.attributes.end(),
+                     [](const auto& entry) { return HasList(entry.second); });
 }
 
 FieldErrors ValidateSliceSpec(const resource::ResourceSliceSpec& spec,
@@ -768,6 +776,11 @@ FieldErrors ValidatePoolRequestStatus(const resource::ResourcePoolStatusRequestS
 }
 
 }  // namespace
+
+bool HasList(const resource::DeviceAttribute& attribute) {
+  return !attribute.bools.IsNil() || !attribute.ints.IsNil() || !attribute.strings.IsNil() ||
+         !attribute.versions.IsNil();
+}
 
 FieldErrors ValidateResourceSlice(const resource::ResourceSlice& slice) {
   FieldErrors errors =

@@ -12,6 +12,9 @@
 
 namespace assay::api::validation {
 
+// Whether it has a list, if only an empty one (KEP-5491).
+bool HasList(const resource::DeviceAttribute& attribute);
+
 FieldErrors ValidateResourceSlice(const resource::ResourceSlice& slice);
 FieldErrors ValidateResourceSliceUpdate(const resource::ResourceSlice& slice,
                                         const resource::ResourceSlice& old);

@@ -7,6 +7,13 @@ namespace {
 
 using api::resource::ResourceClaim;
 
+std::vector<api::resource::DeviceToleration> TolerationsOf(const RequestOptions& options) {
+  if (options.tolerated_taint.empty()) {
+    return {};
+  }
+  return {{.key = options.tolerated_taint, .operator_ = "Exists"}};
+}
+
 api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
   api::resource::DeviceRequest request;
   request.name = options.name;
@@ -18,6 +25,7 @@ api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
     request.exactly->device_class_name = std::string(kDeviceClass);
     request.exactly->allocation_mode = mode;
     request.exactly->count = count;
+    request.exactly->tolerations = TolerationsOf(options);
     if (options.admin_access) {
       request.exactly->admin_access = true;
     }
@@ -27,6 +35,7 @@ api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
     alternative.device_class_name = std::string(kDeviceClass);
     alternative.allocation_mode = mode;
     alternative.count = count;
+    alternative.tolerations = TolerationsOf(options);
     request.first_available.push_back(std::move(alternative));
   }
   return request;
@@ -67,12 +76,18 @@ Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
       result.driver = device.driver.empty() ? driver : device.driver;
       result.pool = device.pool;
       result.device = device.name;
+      result.tolerations = TolerationsOf(request);
       if (request.admin_access) {
         result.admin_access = true;
       }
       allocation.devices.results.push_back(std::move(result));
     }
   }
+  // As the scheduler does for devices of one node; also what makes the driver's writes of the
+  // claim's status those of an associated node.
+  auto& term = allocation.node_selector.emplace().node_selector_terms.emplace_back();
+  term.match_fields.push_back(
+      {.key = "metadata.name", .operator_ = "In", .values = {std::string(kNodeName)}});
   if (options.profile_config && !lab.profile().config.empty()) {
     allocation.devices.config.push_back(ConfigOf({.parameters = lab.profile().config}, driver));
   }

@@ -34,6 +34,8 @@ struct RequestOptions {
   // Where not empty, the request has this one alternative, and results name "name/subrequest".
   std::string subrequest;
   bool admin_access = false;
+  // Tolerates taints with this key, whatever their effect; empty: none.
+  std::string tolerated_taint;
 };
 
 struct ConfigOptions {

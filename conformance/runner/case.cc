@@ -191,6 +191,15 @@ void Case::RequireHook(Hook hook) {
 
 std::vector<ResourceSlice> Case::Slices() { return Harness(lab().Slices()); }
 
+bool Case::WaitForSlices(Duration limit,
+                         const std::function<bool(const std::vector<ResourceSlice>&)>& holds) {
+  api::client::BlockingClient waiter(lab().admin().client(), limit);
+  return waiter
+      .WaitForList<ResourceSlice>({.field_selector = "spec.driver=" + lab().profile().driver},
+                                  holds)
+      .ok();
+}
+
 DeviceRef Case::RefTo(const std::string& pool, const api::resource::Device& device) {
   return {.pool = pool,
           .name = device.name,

@@ -110,6 +110,9 @@ class Case : public ::testing::Test {
   std::vector<DeviceRef> SomeDevices(std::size_t count);
   DeviceRef AnyDevice() { return SomeDevices(1).front(); }
   std::vector<ResourceSlice> Slices();
+  // Waits until the driver's slices are as `holds` says; false after `limit`.
+  bool WaitForSlices(Duration limit,
+                     const std::function<bool(const std::vector<ResourceSlice>&)>& holds);
 
   // A claim in the API, ended (unprepared and deleted) with the case. Names derive from the case's.
   ResourceClaim MakeClaim(ClaimOptions options);

@@ -61,6 +61,11 @@ class FakeGpus : public DeviceHooks {
         return node_.Unplug(device);
       case Hook::kFail:
         return node_.Inject(device, fakegpu::control::LostFault{});
+      case Hook::kDegrade: {
+        // A double-bit ECC error: the GPU wants a reset.
+        constexpr std::uint32_t kDoubleBitError = 48;
+        return node_.Inject(device, fakegpu::control::XidFault{.xid = kDoubleBitError});
+      }
       case Hook::kHeal:
         return node_.Heal(device);
       case Hook::kStall:

@@ -11,11 +11,12 @@
 namespace assay::conformance {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Hook>, 6> kHooks = {{
+constexpr std::array<std::pair<std::string_view, Hook>, 7> kHooks = {{
     {"list", Hook::kList},
     {"plug", Hook::kPlug},
     {"unplug", Hook::kUnplug},
     {"fail", Hook::kFail},
+    {"degrade", Hook::kDegrade},
     {"heal", Hook::kHeal},
     {"stall", Hook::kStall},
 }};

@@ -50,7 +50,8 @@ struct Command {
 };
 
 // The ways in which a rule's test may ask for trouble with a device.
-enum class Hook { kList, kPlug, kUnplug, kFail, kHeal, kStall };
+// kFail: the device is of no use any more. kDegrade: it asks for attention, and still works.
+enum class Hook { kList, kPlug, kUnplug, kFail, kDegrade, kHeal, kStall };
 std::string_view HookName(Hook hook);  // "unplug"
 
 struct Profile {

@@ -58,10 +58,16 @@ void FaultInjector::Clear() {
   {
     std::lock_guard lock(mu_);
     entries_.clear();
+    ++clears_;
   }
   if (on_clear_) {
     on_clear_();
   }
+}
+
+std::uint64_t FaultInjector::clears() const {
+  std::lock_guard lock(mu_);
+  return clears_;
 }
 
 int FaultInjector::hits(Id id) const {

@@ -28,6 +28,7 @@ struct Fault {
     kDropConnection,  // Close the connection without an answer; the request has no effect.
     kLoseAnswer,      // Carry the request out, then close the connection without an answer.
     kHang,            // Never answer: the client's own time-out ends it, or Clear().
+    kHold,            // Carry the request out when Clear() is called, and answer it then.
   };
   struct Action {
     Kind kind = Kind::kStatus;
@@ -54,6 +55,7 @@ struct Fault {
   static Action DropConnection() { return {.kind = Kind::kDropConnection}; }
   static Action LoseAnswer() { return {.kind = Kind::kLoseAnswer}; }
   static Action Hang() { return {.kind = Kind::kHang}; }
+  static Action Hold() { return {.kind = Kind::kHold}; }
 };
 
 class FaultInjector {
@@ -62,8 +64,11 @@ class FaultInjector {
 
   Id Add(Fault fault);
   void Remove(Id id);
-  // Removes all; the connections of requests that hang are closed.
+  // Removes all; the connections of requests that hang are closed, and requests that are held are
+  // carried out, on this thread.
   void Clear();
+  // How often Clear was called: tells a request that was to hang or be held that it came too late.
+  std::uint64_t clears() const;
   // How many requests the fault has hit, also after it was used up; 0 for one that was removed.
   int hits(Id id) const;
 
@@ -71,7 +76,8 @@ class FaultInjector {
   std::optional<Fault::Action> Take(const RequestInfo& info, const std::string& user,
                                     const std::string& user_agent);
 
-  // Called by Clear, after it: for the server, which holds the requests that hang. Set before use.
+  // Called by Clear, after it: for the server, which has the requests that hang and are held. Set
+  // before use.
   void SetOnClear(std::function<void()> on_clear) { on_clear_ = std::move(on_clear); }
 
  private:
@@ -83,6 +89,7 @@ class FaultInjector {
   mutable std::mutex mu_;
   std::map<Id, Entry> entries_;  // Guarded by mu_.
   Id next_ = 1;                  // Guarded by mu_.
+  std::uint64_t clears_ = 0;     // Guarded by mu_.
   std::function<void()> on_clear_;
 };
 

@@ -91,7 +91,14 @@ struct Server::Impl {
   std::map<std::string, User> tokens;    // Guarded by mu.
   // Requests that a fault leaves without an answer.
   std::vector<std::shared_ptr<http::Responder>> hanging;  // Guarded by mu.
-  std::unique_ptr<http::Server> server;                   // Last: its threads use the rest.
+  // One that a fault has taken.
+  struct Request {
+    ApiCall call;
+    std::shared_ptr<http::Responder> responder;
+    bool acceptable;  // The client takes a form that objects can be sent in.
+  };
+  std::vector<Request> held;             // Guarded by mu.
+  std::unique_ptr<http::Server> server;  // Last: its threads use the rest.
 
   api::Level level() const { return registry.compatibility().level(); }
 
@@ -143,28 +150,35 @@ struct Server::Impl {
       return;
     }
     std::string agent(call.request.headers.Get("User-Agent"));
+    const std::uint64_t clears = faults.clears();
     if (auto action = faults.Take(call.route.info, call.user.name, agent)) {
-      Misbehave(call, std::move(responder), *action);
+      Misbehave({std::move(call), std::move(responder), output.has_value()}, *action, clears);
       return;
     }
+    Serve(call, *responder, output.has_value());
+  }
+
+  // `acceptable`: see Request.
+  void Serve(ApiCall& call, http::Responder& responder, bool acceptable) {
+    const RequestInfo& info = call.route.info;
     bool anonymous = call.user.InGroup("system:unauthenticated");
     if (anonymous ? !IsPublic(info) : !registry.authorizer().Allows(call.user, info)) {
-      Reply(call, *responder, StatusAnswer(ForbiddenStatus(call.user, info)));
+      Reply(call, responder, StatusAnswer(ForbiddenStatus(call.user, info)));
       return;
     }
     // Fixed paths are JSON or text, whatever was asked for.
-    if (!output && info.is_resource) {
-      Reply(call, *responder,
+    if (!acceptable && info.is_resource) {
+      Reply(call, responder,
             StatusAnswer(meta::NotAcceptable("only the following media types are accepted: "
                                              "application/json, "
                                              "application/vnd.kubernetes.protobuf")));
       return;
     }
     if (call.route.kind != nullptr && info.verb == "watch" && info.subresource.empty()) {
-      Watch(call, *responder);
+      Watch(call, responder);
       return;
     }
-    Reply(call, *responder, Execute(call));
+    Reply(call, responder, Execute(call));
   }
 
   Answer Execute(ApiCall& call) {
@@ -301,8 +315,10 @@ struct Server::Impl {
            Duration(static_cast<std::int64_t>(spread == 0 ? 0 : random.Below(spread)));
   }
 
-  void Misbehave(ApiCall& call, std::shared_ptr<http::Responder> responder,
-                 const Fault::Action& action) {
+  // `clears`: how often faults were cleared before this one was taken.
+  void Misbehave(Request request, const Fault::Action& action, std::uint64_t clears) {
+    ApiCall& call = request.call;
+    http::Responder& responder = *request.responder;
     switch (action.kind) {
       case Fault::Kind::kStatus: {
         meta::Status status{
@@ -314,13 +330,27 @@ struct Server::Impl {
                                            .kind = call.route.info.resource,
                                            .retry_after_seconds = action.retry_after_seconds},
             .code = action.code};
-        Reply(call, *responder, StatusAnswer(status), /*injected=*/true);
+        Reply(call, responder, StatusAnswer(status), /*injected=*/true);
         return;
       }
       case Fault::Kind::kHang: {
         Record(call, 0, /*injected=*/true);
         std::lock_guard lock(mu);
-        hanging.push_back(std::move(responder));
+        if (faults.clears() != clears) {
+          responder.Drop();
+        } else {
+          hanging.push_back(std::move(request.responder));
+        }
+        return;
+      }
+      case Fault::Kind::kHold: {
+        std::unique_lock lock(mu);
+        if (faults.clears() == clears) {
+          held.push_back(std::move(request));
+          return;
+        }
+        lock.unlock();
+        Serve(call, responder, request.acceptable);
         return;
       }
       case Fault::Kind::kLoseAnswer:
@@ -330,7 +360,7 @@ struct Server::Impl {
         [[fallthrough]];
       case Fault::Kind::kDropConnection:
         Record(call, 0, /*injected=*/true);
-        responder->Drop();
+        responder.Drop();
         return;
     }
   }
@@ -341,6 +371,17 @@ struct Server::Impl {
       responder->Drop();
     }
     hanging.clear();
+  }
+
+  void ServeHeld() {
+    std::vector<Request> calls;
+    {
+      std::lock_guard lock(mu);
+      calls.swap(held);
+    }
+    for (Request& each : calls) {
+      Serve(each.call, *each.responder, each.acceptable);
+    }
   }
 
   void Reply(const ApiCall& call, http::Responder& responder, Answer answer,
@@ -375,7 +416,10 @@ Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions 
   http_options.client_ca_pem = authority.certificate_pem();
 
   auto impl = std::make_unique<Impl>(registry, options);
-  impl->faults.SetOnClear([raw = impl.get()] { raw->DropHanging(); });
+  impl->faults.SetOnClear([raw = impl.get()] {
+    raw->DropHanging();
+    raw->ServeHeld();
+  });
   impl->ca_pem = authority.certificate_pem();
   impl->admin_token = impl->AddToken(
       {.name = "kubernetes-admin", .groups = {"system:masters", "system:authenticated"}});

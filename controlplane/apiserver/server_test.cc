@@ -496,6 +496,20 @@ TEST_F(ServerTest, InjectsFaults) {
               StatusIs(StatusCode::kDeadlineExceeded));
 }
 
+TEST_F(ServerTest, HeldRequestsAreCarriedOutLater) {
+  FaultInjector& faults = server_->faults();
+  const FaultInjector::Id id =
+      faults.Add({.match = {.verbs = {"create"}}, .action = Fault::Hold()});
+  std::thread writer([&] { EXPECT_EQ(Call("POST", kMaps, MapJson("late")).code, 201); });
+  while (faults.hits(id) == 0) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Call("GET", std::string(kMaps) + "/late").code, 404) << "not yet";
+  faults.Clear();
+  writer.join();
+  EXPECT_EQ(Call("GET", std::string(kMaps) + "/late").code, 200);
+}
+
 TEST_F(ServerTest, RecordsWhoDidWhat) {
   RequestLog& log = server_->requests();
   std::uint64_t before = log.last();

@@ -4,11 +4,8 @@
 //
 // A test is a leaf: this one stands in the topmost layer that it is about.
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,7 +14,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <future>
 #include <map>
@@ -35,18 +31,12 @@
 #include "base/file.h"
 #include "base/http/client.h"
 #include "base/random.h"
-#include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
-#include "base/yaml/yaml.h"
-#include "controlplane/cluster.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
-#include "controlplane/node/node_agent.h"
+#include "controlplane/node/testing_driver_on_node.h"
 #include "fakegpu/abi/nvml.h"
-#include "fakegpu/control/control.h"
 #include "fakegpu/host/driver_root.h"
-
-extern char** environ;
 
 namespace assay::controlplane::node {
 namespace {
@@ -72,236 +62,10 @@ using api::resource::ResourceSlice;
 using apiserver::User;
 using fakegpu::control::FabricFault;
 
-constexpr char kNode[] = "node-1";
-constexpr char kDriver[] = "gpu.assay.dev";
-constexpr std::size_t kGpus = 8;
-
-// A child process that ends with this.
-class Process {
- public:
-  Process(const std::vector<std::string>& command, const std::vector<std::string>& variables,
-          const std::filesystem::path& log) {
-    std::vector<std::string> environment = variables;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      environment.emplace_back(*entry);
-    }
-    const auto pointers = [](const std::vector<std::string>& strings) {
-      std::vector<char*> result;
-      for (const std::string& string : strings) {
-        result.push_back(const_cast<char*>(string.c_str()));
-      }
-      result.push_back(nullptr);
-      return result;
-    };
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, log.c_str(),
-                                     O_WRONLY | O_CREAT | O_APPEND, 0644);
-    EXPECT_EQ(::posix_spawn(&pid_, command[0].c_str(), &files, nullptr, pointers(command).data(),
-                            pointers(environment).data()),
-              0);
-    posix_spawn_file_actions_destroy(&files);
-  }
-  ~Process() { Signal(SIGKILL); }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  // Sends the signal and waits for the end. Returns the exit code, or -1 if it was killed.
-  int Signal(int signal) {
-    if (pid_ <= 0) {
-      return -1;
-    }
-    ::kill(pid_, signal);
-    int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-
- private:
-  pid_t pid_ = -1;
-};
-
 struct Kills;
 
-class EndToEndTest : public ::testing::Test {
+class EndToEndTest : public DriverOnNodeTest {
  protected:
-  EndToEndTest() : dir_(*TempDir::Create()) {
-    for (const char* name : {"cluster", "dev", "cdi"}) {
-      std::filesystem::create_directory(dir_ / name);
-    }
-    for (std::size_t i = 0; i < kGpus; ++i) {
-      std::ofstream(dir_ / "dev" / ("nvidia" + std::to_string(i)));
-    }
-  }
-  ~EndToEndTest() override {
-    driver_.reset();
-    if (cluster_) {
-      cluster_->RunOnLoop([this] {
-        agent_.reset();
-        agent_client_.reset();
-      });
-    }
-    if (HasFailure()) {
-      if (const auto log = ReadFile(dir_ / "driver.log"); log.ok()) {
-        std::fputs(log->c_str(), stderr);
-      }
-    }
-  }
-
-  void SetUp() override {
-    ASSAY_ASSERT_OK_AND_ASSIGN(gpus_, fakegpu::control::Node::Create(dir_ / "state", node_file_));
-    ASSAY_ASSERT_OK_AND_ASSIGN(
-        cluster_, Cluster::Start({.directory = dir_ / "cluster",
-                                  .namespaces = {"default", "kube-system", "kube-node-lease"}}));
-    ASSERT_THAT(cluster_->AddNode({.name = kNode}), IsOk());
-    ASSERT_THAT(GrantRole("dra-driver-ref"), IsOk());
-    ASSAY_ASSERT_OK_AND_ASSIGN(kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", kUser));
-
-    api::resource::DeviceClass device_class;
-    device_class.metadata.name = "gpu";
-    device_class.spec.selectors.emplace_back().cel.emplace().expression =
-        std::string("device.driver == \"") + kDriver + "\"";
-    ASSERT_THAT(cluster_->admin().Create(device_class), IsOk());
-  }
-
-  // What the driver's own manifest says that it needs.
-  Status GrantRole(const std::string& name) {
-    const std::string file = "driver-ref/rbac.yaml";
-    ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<yaml::Node> documents,
-                           yaml::ParseDocuments(text, file));
-    std::vector<apiserver::PolicyRule> rules;
-    for (const yaml::Node& document : documents) {
-      if (document.GetString("kind").value() != "ClusterRole" ||
-          document.Find("metadata")->GetString("name").value() != name) {
-        continue;
-      }
-      for (const yaml::Node& rule : document.Find("rules")->items()) {
-        rules.push_back({.verbs = rule.GetStringsOr("verbs", {}).value(),
-                         .groups = rule.GetStringsOr("apiGroups", {}).value(),
-                         .resources = rule.GetStringsOr("resources", {}).value(),
-                         .names = rule.GetStringsOr("resourceNames", {}).value()});
-      }
-    }
-    cluster_->api_server().authorizer().Grant(kUser.name, rules);
-    return rules.empty() ? NotFoundError(file + " has no role " + name) : OkStatus();
-  }
-  void StartAgent() {
-    Status status;
-    cluster_->RunOnLoop([&] {
-      agent_client_ = cluster_->NewClient(User::Node(kNode));
-      NodeAgentOptions options{
-          .node_name = kNode,
-          .kubelet_root = dir_ / "kubelet",
-          .cdi_directories = {dir_ / "cdi"},
-          .fakegpu_state = dir_ / "state",
-          .pod_resources_socket = dir_ / "pod-resources.sock",
-          .on_registration = [this](const std::string&, const Status& registered) {
-            if (registered.ok() && !std::exchange(was_registered_, true)) {
-              registered_.set_value();
-            }
-          }};
-      agent_ = std::make_unique<NodeAgent>(*agent_client_, std::move(options));
-      status = agent_->Start();
-    });
-    ASSERT_THAT(status, IsOk());
-  }
-  void StartDriver(const std::vector<std::string>& more_flags = {}) {
-    std::vector<std::string> command = {ASSAY_DRIVER,
-                                        std::string("--driver-name=") + kDriver,
-                                        std::string("--node-name=") + kNode,
-                                        "--kubeconfig=" + kubeconfig_.string(),
-                                        "--kubelet-root=" + (dir_ / "kubelet").string(),
-                                        "--cdi-root=" + (dir_ / "cdi").string(),
-                                        "--dev-root=" + (dir_ / "dev").string(),
-                                        std::string("--nvml-library=") + ASSAY_NVML_LIBRARY};
-    command.insert(command.end(), more_flags.begin(), more_flags.end());
-    driver_ = std::make_unique<Process>(
-        command, std::vector<std::string>{"ASSAY_FAKEGPU_STATE=" + (dir_ / "state").string()},
-        dir_ / "driver.log");
-  }
-  std::filesystem::path DriverSocket() const {
-    return dir_.path() / "kubelet/plugins" / kDriver / "dra.sock";
-  }
-  // A driver has registered with the agent and published its slices. A pod that the agent meets
-  // before waits for its resync.
-  void WaitForDriver() {
-    registered_.get_future().wait();
-    WaitForSlices();
-  }
-  void WaitForSlices() {
-    ASSERT_THAT(cluster_->admin().WaitForList<ResourceSlice>(
-                    {},
-                    [this](const std::vector<ResourceSlice>& slices) {
-                      return DevicesOf(slices).size() == devices_ &&
-                             std::ranges::all_of(slices, [&](const ResourceSlice& slice) {
-                               return slice.spec.pool.resource_slice_count ==
-                                      static_cast<std::int64_t>(slices.size());
-                             });
-                    }),
-                IsOk());
-  }
-  static std::vector<Device> DevicesOf(const std::vector<ResourceSlice>& slices) {
-    std::vector<Device> devices;
-    for (const ResourceSlice& slice : slices) {
-      devices.insert(devices.end(), slice.spec.devices.begin(), slice.spec.devices.end());
-    }
-    return devices;
-  }
-
-  // With `memory` of each device, where it is not empty, or of devices that `selector` is for.
-  ResourceClaim CreateClaim(const std::string& name, std::int64_t count,
-                            const std::string& memory = "", const std::string& selector = "") {
-    ResourceClaim claim;
-    claim.metadata.name = name;
-    claim.metadata.namespace_ = "default";
-    auto& request = claim.spec.devices.requests.emplace_back();
-    request.name = "gpu";
-    request.exactly.emplace().device_class_name = "gpu";
-    request.exactly->count = count;
-    if (!memory.empty()) {
-      request.exactly->capacity.emplace().requests["memory"] = api::meta::Quantity::Of(memory);
-    }
-    if (!selector.empty()) {
-      request.exactly->selectors.emplace_back().cel.emplace().expression = selector;
-    }
-    const auto created = cluster_->admin().Create(claim);
-    EXPECT_THAT(created, IsOk());
-    return created.ok() ? *created : claim;
-  }
-  // A pod with one claim of the same name.
-  Pod CreatePod(const std::string& name) {
-    Pod pod;
-    pod.metadata.name = name;
-    pod.metadata.namespace_ = "default";
-    auto& container = pod.spec.containers.emplace_back();
-    container.name = "main";
-    container.image = "busybox";
-    auto& entry = pod.spec.resource_claims.emplace_back();
-    entry.name = "gpus";
-    entry.resource_claim_name = name;
-    container.resources.claims.emplace_back().name = "gpus";
-    const auto created = cluster_->admin().Create(pod);
-    EXPECT_THAT(created, IsOk());
-    return created.ok() ? *created : pod;
-  }
-  Status WaitForPhase(const std::string& pod, const std::string& phase) {
-    return cluster_->admin()
-        .WaitFor<Pod>({"default", pod}, [&](const Pod& p) { return p.status.phase == phase; })
-        .status();
-  }
-  // The /dev/nvidia<N> that the pod's container sees.
-  std::set<std::string> DevicesIn(const Pod& pod) {
-    std::set<std::string> paths;
-    cluster_->RunOnLoop([&] {
-      if (const auto spec = agent_->ContainerSpec(pod.metadata.uid, "main")) {
-        for (const cdi::OciDevice& device : spec->devices) {
-          paths.insert(device.path);
-        }
-      }
-    });
-    return paths;
-  }
   // In watts, of each GPU, as NVML tells every process.
   std::vector<int> PowerLimits() {
     ::setenv("ASSAY_FAKEGPU_STATE", (dir_ / "state").c_str(), 1);
@@ -361,24 +125,6 @@ class EndToEndTest : public ::testing::Test {
   std::filesystem::path MetadataDirectory() const {
     return DriverSocket().parent_path() / "device-metadata";
   }
-  std::size_t CdiFiles() {
-    std::error_code error;
-    return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator(dir_ / "cdi", error), {}));
-  }
-
-  std::filesystem::path node_file_ = "fixtures/nodes/dgx-h100.yaml";
-  std::size_t devices_ = kGpus;  // That the driver publishes of it.
-  const User kUser = User::ServiceAccount("kube-system", "dra-driver-ref", kNode);
-  TempDir dir_;
-  Result<fakegpu::control::Node> gpus_ = NotFoundError("not made yet");
-  std::filesystem::path kubeconfig_;
-  std::unique_ptr<Cluster> cluster_;
-  std::unique_ptr<api::client::Client> agent_client_;  // Lives on the cluster's loop, as agent_.
-  std::promise<void> registered_;
-  bool was_registered_ = false;  // On the cluster's loop.
-  std::unique_ptr<NodeAgent> agent_;
-  std::unique_ptr<Process> driver_;
 };
 
 TEST_F(EndToEndTest, PodsGetTheirGpusAndGiveThemBack) {

@@ -171,9 +171,10 @@ Device ToDevice(const GpuDevice& source, const Inventory& inventory, const Devic
       trouble = "fabric";
     }
   }
-  if (!trouble.empty()) {
+  if (!trouble.empty() && !mutants::Is("never-taints")) {
     auto& taint = device.taints.emplace_back();
-    taint.key = options.driver_name + "/unhealthy";
+    taint.key =
+        mutants::Is("taint-without-domain") ? "unhealthy" : options.driver_name + "/unhealthy";
     taint.value = trouble;
     taint.effect = options.taint_effect;
   }

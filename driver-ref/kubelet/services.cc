@@ -78,7 +78,9 @@ class PluginService : public Base {
       if (devices.ok()) {
         spdlog::info("claim {}: prepared, {} devices", reference.ToString(), devices->size());
       } else {
-        spdlog::error("claim {}: preparing: {}", reference.ToString(), devices.status().ToString());
+        spdlog::error("claim {}: preparing: {}",
+                      mutants::Is("anonymous-errors") ? "" : reference.ToString(),
+                      devices.status().ToString());
       }
       const std::lock_guard<std::mutex> lock(mu);
       auto& entry = (*reply->mutable_claims())[claim.uid()];
@@ -122,6 +124,13 @@ class PluginService : public Base {
       const std::lock_guard<std::mutex> lock(mu);
       (*reply->mutable_claims())[claim.uid()].set_error(ToClaimError(status));
     });
+    if (mutants::Is("batch-fails-together")) {
+      for (const auto& [uid, entry] : reply->claims()) {
+        if (!entry.error().empty()) {
+          return ToGrpc(InternalError(entry.error()));
+        }
+      }
+    }
     return grpc::Status::OK;
   }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdlib>
 #include <optional>
 
 #include "driver-ref/mutants.h"
@@ -99,13 +100,17 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
     return FailedPreconditionError("the claim of this name has the UID " + claim.metadata.uid +
                                    " now");
   }
+  if (mutants::Is("crashes-without-allocation") && !claim.status.allocation) {
+    std::abort();
+  }
   if (!claim.status.allocation) {
     return FailedPreconditionError("the claim is not allocated");
   }
   const AllocationResult& allocation = *claim.status.allocation;
   std::vector<DeviceRecord> devices;
   for (const DeviceRequestAllocationResult& result : allocation.devices.results) {
-    if (!IsOwn(result, driver_name)) {
+    if (!IsOwn(result, driver_name) ||
+        (mutants::Is("drops-subrequests") && result.request.find('/') != std::string::npos)) {
       continue;
     }
     if (!mutants::Is("prepares-unbound")) {
@@ -119,7 +124,9 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
              device.share_id == result.share_id;
     });
     if (same != devices.end()) {
-      same->requests.push_back(request);
+      if (!mutants::Is("first-request-only")) {
+        same->requests.push_back(request);
+      }
       continue;
     }
     devices.push_back({.pool = result.pool,

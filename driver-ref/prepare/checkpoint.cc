@@ -233,8 +233,11 @@ Result<Checkpoint::Contents> Checkpoint::Load() const {
       contents.damaged.emplace(uid, record.status());
     }
   }
-  if (error) {
+  if (error && !mutants::Is("ignores-save-errors")) {
     return ErrnoError(error.value(), "reading " + directory_.string());
+  }
+  if (mutants::Is("damage-stops-all") && !contents.damaged.empty()) {
+    return contents.damaged.begin()->second;
   }
   return contents;
 }
@@ -260,7 +263,9 @@ Status Checkpoint::Save(const ClaimRecord& record) {
     memory_[record.uid] = record;
     return OkStatus();
   }
-  return WriteFileAtomically(File(record.uid), FormatRecord(record), {.mode = 0600});
+  const Status written =
+      WriteFileAtomically(File(record.uid), FormatRecord(record), {.mode = 0600});
+  return mutants::Is("ignores-save-errors") ? OkStatus() : written;
 }
 
 Status Checkpoint::Remove(const std::string& uid) {

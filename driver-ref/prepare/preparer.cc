@@ -61,12 +61,17 @@ class Preparer::ClaimLock {
   ClaimLock& operator=(const ClaimLock&) = delete;
 
   Status Acquire() {
+    if (mutants::Is("no-claim-lock")) {
+      return OkStatus();
+    }
     held_ = turn_->mu.try_lock_for(kTurnTimeout);
     return held_ ? OkStatus()
                  : DeadlineExceededError("an earlier call for this claim is still running");
   }
   // An Unprepare that came later than this call has run before it.
-  bool overtaken() const { return turn_->last_unprepare > arrival_; }
+  bool overtaken() const {
+    return turn_->last_unprepare > arrival_ && !mutants::Is("no-claim-lock");
+  }
   void SetUnprepared() { turn_->last_unprepare = arrival_; }
 
  private:
@@ -138,7 +143,7 @@ Result<std::vector<PreparedDevice>> Preparer::Prepare(const ClaimReference& clai
   }
   ASSAY_RETURN_IF_ERROR(Commit(record, metadata, picture, former));
   if (observer_ && !record.devices.empty()) {
-    observer_(claim, record.devices, picture);
+    observer_(object, record.devices, picture);
   }
   return Answer(record);
 }
@@ -154,7 +159,8 @@ Status Preparer::Locate(std::vector<DeviceRecord>& devices,
     if (device.pool != options_.pool_name || !source) {
       return NotFoundError(subject + " is not on this node");
     }
-    if (source->gpu->needs == "lost") {
+    const std::string& needs = source->gpu->needs;
+    if (needs == "lost" || (mutants::Is("taint-stops-claims") && !needs.empty())) {
       return UnavailableError(subject + " does not answer any more");
     }
     if (source->profile != nullptr) {
@@ -312,8 +318,11 @@ Status Preparer::Unprepare(const ClaimReference& claim) {
     return NotFoundError("the claim is not prepared");
   }
   // Partitions of which no readable record tells are ended by RemoveOrphans.
-  ASSAY_RETURN_IF_ERROR(
-      Forget(claim.uid, record.ok() ? record->devices : std::vector<DeviceRecord>()));
+  const Status forgotten =
+      Forget(claim.uid, record.ok() ? record->devices : std::vector<DeviceRecord>());
+  if (!mutants::Is("hides-unprepare-errors")) {
+    ASSAY_RETURN_IF_ERROR(forgotten);
+  }
   turn.SetUnprepared();
   return OkStatus();
 }

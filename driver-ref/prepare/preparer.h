@@ -67,9 +67,9 @@ class Preparer {
   using ClaimSource = std::function<Result<api::resource::ResourceClaim>(
       const std::string& namespace_name, const std::string& name)>;
   // Is told of every claim that is prepared, with the hardware as it was then; does not wait.
-  using Observer =
-      std::function<void(const ClaimReference& claim, const std::vector<DeviceRecord>& devices,
-                         const discovery::Picture& picture)>;
+  using Observer = std::function<void(const api::resource::ResourceClaim& claim,
+                                      const std::vector<DeviceRecord>& devices,
+                                      const discovery::Picture& picture)>;
 
   // What is referred to outlives this. `observer` may be empty.
   Preparer(Options options, Checkpoint& checkpoint, const cdi::ClaimSpecs& specs,

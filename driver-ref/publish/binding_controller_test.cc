@@ -210,7 +210,7 @@ TEST_F(BindingControllerTest, OthersEntriesAndConditionsStay) {
   condition.last_transition_time = api::meta::Time::From(loop_.clock().Now());
   claim = Update(claim);
   SetFabric(0, Fabric::kReady);
-  ReportPrepared(*driver_, kDriver, {"default", "c", claim.metadata.uid},
+  ReportPrepared(*driver_, kDriver, claim,
                  {{.pool = "node-1", .device = "gpu-0", .requests = {"gpu"}}}, picture_);
   SetFabric(0, Fabric::kPending);
   ASSERT_THAT(Claim().status.devices, SizeIs(2));

@@ -2,18 +2,44 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "api/meta/time.h"
 #include "api/resource/types.h"
+#include "driver-ref/mutants.h"
 
 namespace assay::driver_ref::publish {
 namespace {
 
 using Json = nlohmann::json;
+using api::resource::AllocatedDeviceStatus;
+using api::resource::ResourceClaim;
+
+// What `claim` already says of the device; null if nothing.
+const AllocatedDeviceStatus* Known(const ResourceClaim& claim, const std::string& driver_name,
+                                   const prepare::DeviceRecord& device) {
+  const auto known =
+      std::ranges::find_if(claim.status.devices, [&](const AllocatedDeviceStatus& each) {
+        return each.driver == driver_name && each.pool == device.pool &&
+               each.device == device.device && each.share_id == device.share_id;
+      });
+  return known == claim.status.devices.end() ? nullptr : &*known;
+}
+
+bool IsReady(const AllocatedDeviceStatus& status) {
+  return std::ranges::any_of(status.conditions, [](const api::meta::Condition& condition) {
+    return condition.type == "Ready" && condition.status == "True";
+  });
+}
 
 Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& device,
               const discovery::Picture& picture, const std::string& now) {
+  if (mutants::Is("status-without-condition")) {
+    return {{"driver", driver_name}, {"pool", device.pool}, {"device", device.device}};
+  }
   Json status = {{"driver", driver_name},
                  {"pool", device.pool},
                  {"device", device.device},
@@ -38,29 +64,60 @@ Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& devic
 }  // namespace
 
 void ReportPrepared(api::client::Client& client, const std::string& driver_name,
-                    const prepare::ClaimReference& claim,
-                    const std::vector<prepare::DeviceRecord>& devices,
+                    const ResourceClaim& claim, const std::vector<prepare::DeviceRecord>& devices,
                     const discovery::Picture& picture) {
+  // A repeated Prepare finds its own words; their time is that of the first.
+  if (std::ranges::all_of(devices,
+                          [&](const prepare::DeviceRecord& device) {
+                            const AllocatedDeviceStatus* known = Known(claim, driver_name, device);
+                            return known != nullptr && IsReady(*known);
+                          }) &&
+      !mutants::Is("status-every-time")) {
+    return;
+  }
   const std::string now = api::meta::Time::From(client.loop().clock().Now()).ToString();
   Json statuses = Json::array();
   for (const prepare::DeviceRecord& device : devices) {
-    statuses.push_back(StatusOf(driver_name, device, picture, now));
+    if (statuses.empty() || !mutants::Is("status-of-one-device")) {
+      statuses.push_back(StatusOf(driver_name, device, picture, now));
+    }
   }
   // The UID: of a claim of the same name that came later nothing is known.
-  const Json body = {
-      {"apiVersion", "resource.k8s.io/v1"},
-      {"kind", "ResourceClaim"},
-      {"metadata", {{"namespace", claim.namespace_}, {"name", claim.name}, {"uid", claim.uid}}},
-      {"status", {{"devices", std::move(statuses)}}}};
+  Json body = {{"apiVersion", "resource.k8s.io/v1"},
+               {"kind", "ResourceClaim"},
+               {"metadata",
+                {{"namespace", claim.metadata.namespace_},
+                 {"name", claim.metadata.name},
+                 {"uid", claim.metadata.uid}}},
+               {"status", {{"devices", std::move(statuses)}}}};
   api::client::PatchOptions options;
   options.type = api::client::PatchType::kApply;
   options.subresource = "status";
   options.field_manager = driver_name;
   options.force = true;
-  client.Patch(api::KindOf<api::resource::ResourceClaim>(), {claim.namespace_, claim.name},
-               body.dump(), options, [text = claim.ToString()](const Result<api::Object>& written) {
+  if (mutants::Is("status-replaces-others")) {
+    options = {.type = api::client::PatchType::kMerge, .subresource = "status"};
+  }
+  if (mutants::Is("status-by-name")) {
+    body["metadata"].erase("uid");
+  }
+  std::function<void()> again;
+  if (mutants::Is("status-by-name")) {
+    again = [=, &client] {
+      client.loop().RunAfter(std::chrono::milliseconds(200), [=, &client] {
+        ReportPrepared(client, driver_name, claim, devices, picture);
+      });
+    };
+  }
+  const api::client::ObjectKey key{claim.metadata.namespace_, claim.metadata.name};
+  client.Patch(api::KindOf<ResourceClaim>(), key, body.dump(), options,
+               [key, again](const Result<api::Object>& written) {
                  if (!written.ok()) {
-                   spdlog::warn("status of claim {}: {}", text, written.status().ToString());
+                   spdlog::warn("status of claim {}: {}", key.ToString(),
+                                written.status().ToString());
+                   if (again) {
+                     again();
+                   }
                  }
                });
 }

@@ -11,15 +11,16 @@
 #include <vector>
 
 #include "api/client/client.h"
+#include "api/resource/types.h"
 #include "driver-ref/discovery/monitor.h"
-#include "driver-ref/prepare/preparer.h"
+#include "driver-ref/prepare/checkpoint.h"
 
 namespace assay::driver_ref::publish {
 
-// Applies the status of these devices, and of no other driver's. What cannot be written is logged:
-// the claim is prepared all the same.
+// Applies the status of these devices, and of no other driver's, unless `claim` has it already.
+// What cannot be written is logged: the claim is prepared all the same.
 void ReportPrepared(api::client::Client& client, const std::string& driver_name,
-                    const prepare::ClaimReference& claim,
+                    const api::resource::ResourceClaim& claim,
                     const std::vector<prepare::DeviceRecord>& devices,
                     const discovery::Picture& picture);
 

@@ -66,7 +66,7 @@ class ClaimStatusTest : public ::testing::Test {
     for (const std::string& device : devices) {
       records.push_back({.pool = "node-1", .device = device, .requests = {"gpu"}});
     }
-    ReportPrepared(*client_, kDriver, {"default", "c", claim.metadata.uid}, records, picture_);
+    ReportPrepared(*client_, kDriver, claim, records, picture_);
     loop_.RunReady();
   }
   ResourceClaim Claim() { return *api_.Get<ResourceClaim>("default", "c"); }
@@ -106,6 +106,15 @@ TEST_F(ClaimStatusTest, OtherDriversDevicesStayAsTheyAre) {
   ASSERT_THAT(Claim().status.devices, SizeIs(2));
   EXPECT_EQ(Claim().status.devices[0].driver, "nic.example.com");
   EXPECT_THAT(Claim().status.devices[0].conditions, SizeIs(0));
+}
+
+TEST_F(ClaimStatusTest, WhatIsSaidAlreadyIsNotWrittenAgain) {
+  const ResourceClaim claim = Allocate({{kDriver, "gpu-0"}});
+  Report(claim, {"gpu-0"});
+  const ResourceClaim reported = Claim();
+  loop_.RunFor(std::chrono::seconds(5));
+  Report(reported, {"gpu-0"});
+  EXPECT_EQ(Claim().metadata.resource_version, reported.metadata.resource_version);
 }
 
 TEST_F(ClaimStatusTest, AnotherClaimOfTheSameNameIsLeftAlone) {

@@ -89,8 +89,11 @@ std::vector<Device> WithKnownTaintTimes(std::vector<Device> devices,
                                         const std::vector<Device>& published) {
   for (Device& device : devices) {
     const auto before = std::ranges::find(published, device.name, &Device::name);
-    if (before == published.end()) {
+    if (before == published.end() || mutants::Is("taint-time-moves")) {
       continue;
+    }
+    if (mutants::Is("keeps-taint") && device.taints.empty()) {
+      device.taints = before->taints;
     }
     for (DeviceTaint& taint : device.taints) {
       const auto same = std::ranges::find_if(before->taints, [&](const DeviceTaint& other) {
@@ -178,8 +181,14 @@ SlicePlan PlanSlices(const PoolIdentity& pool, const SliceContent& content,
       changed.push_back(index);
     }
   }
-  const bool all_exist = current.size() == parts.size();
-  const bool new_generation = !all_exist || changed.size() > 1;
+  // Readers may have seen some of them: old and new must not look like one pool.
+  const bool number_changes =
+      current.size() != parts.size() || std::ranges::any_of(current, [&](const auto& entry) {
+        return entry.second->spec.pool.resource_slice_count !=
+               static_cast<std::int64_t>(parts.size());
+      });
+  const bool new_generation =
+      (number_changes || changed.size() > 1) && !mutants::Is("one-generation");
   if (new_generation) {
     ++generation;
   }

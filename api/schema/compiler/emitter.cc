@@ -66,7 +66,8 @@ class NamespaceEmitter {
         << "#include <vector>\n\n";
     std::set<std::string> includes;
     if (namespace_ == "meta") {
-      includes = {"api/meta/quantity.h", "api/meta/scalars.h", "api/meta/time.h"};
+      includes = {"api/meta/nilable_list.h", "api/meta/quantity.h", "api/meta/scalars.h",
+                  "api/meta/time.h"};
     } else {
       includes = {"api/meta/types.h"};
     }
@@ -161,7 +162,7 @@ class NamespaceEmitter {
       return "std::optional<" + element + ">";
     }
     if (field.shape == "[]") {
-      return "std::vector<" + element + ">";
+      return (field.nilable ? "meta::NilableList<" : "std::vector<") + element + ">";
     }
     return field.shape == "{}" ? "std::map<std::string, " + element + ">" : element;
   }
@@ -287,7 +288,8 @@ class NamespaceEmitter {
     if (field.shape == "?") {
       out << ", .optional_ops = &kOptionalOps<" << element << ">";
     } else if (field.shape == "[]") {
-      out << ", .list_ops = &kListOps<" << element << ">";
+      out << ", .list_ops = &" << (field.nilable ? "kNilableListOps<" : "kListOps<") << element
+          << ">";
     } else if (field.shape == "{}") {
       out << ", .map_ops = &kMapOps<" << element << ">";
     }

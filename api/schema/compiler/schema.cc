@@ -206,6 +206,7 @@ class FileReader {
     for (std::size_t i = 3; i < words.size(); ++i) {
       ReadFieldFlag(words[i], field);
     }
+    Expect(!field.nilable || field.shape == "[]", "only a list is nilable");
     schema_.messages.back().fields.push_back(std::move(field));
   }
 
@@ -219,6 +220,8 @@ class FileReader {
       field.always = true;
     } else if (flag == "omitzero") {
       field.omitzero = true;
+    } else if (flag == "nilable") {
+      field.nilable = true;
     } else if (flag == "atomic" || flag == "set" || flag == "granular") {
       field.merge = flag;
     } else if (flag == "map") {

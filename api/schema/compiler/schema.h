@@ -26,6 +26,7 @@ struct Field {
   bool required = false;
   bool always = false;
   bool omitzero = false;
+  bool nilable = false;
   std::string merge;  // "atomic", "set", "map", "granular" or empty
   std::vector<std::string> map_keys;
   std::vector<std::string> patch_strategies;

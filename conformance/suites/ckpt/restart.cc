@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,35 @@ TEST_F(Checkpoint, DamagedStateDoesNotGiveADeviceTwice) {
       << "after its state was damaged, the driver gave a running claim's device to another";
 }
 
+DECIDES("CKPT-08");
+TEST_F(Checkpoint, DamageToOneClaimLeavesTheOthers) {
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  const ResourceClaim damaged = Allocated({devices[0]});
+  const ResourceClaim intact = Allocated({devices[1]});
+  Prepare(damaged);
+  const PreparedClaim before = Prepare(intact);
+  const std::string& uid = damaged.metadata.uid;
+  bool found = false;
+  driver().Kill();
+  for (const std::filesystem::path& file : ExistingState(lab())) {
+    std::string text = ReadFile(file).value_or("");
+    for (std::size_t at = text.find(uid); at != std::string::npos; at = text.find(uid, at + 1)) {
+      text[at + uid.size() / 2] = '\x01';  // No part of a UID, nor of text in JSON.
+      found = true;
+    }
+    WriteAll({file}, text);
+  }
+  if (!found) {
+    EndCase(Outcome::kNotDecidable, "the state files do not name the claim's UID");
+  }
+  KillAndRestartDriver();
+  const std::string error = PrepareError(intact);
+  ASSERT_DRIVER(error.empty()) << "after the entry of one claim was damaged another claim, which "
+                               << "was prepared, is refused: " << error;
+  EXPECT_DRIVER(Sorted(before.devices) == Sorted(Prepare(intact).devices))
+      << "after the entry of one claim was damaged another claim has other devices than before";
+}
+
 DECIDES("CKPT-09");
 TEST_F(Checkpoint, MissingCdiSpecIsWrittenAgain) {
   const ResourceClaim claim = Allocated({AnyDevice()});
@@ -139,6 +169,36 @@ TEST_F(Checkpoint, MissingStateBesideCdiSpecs) {
   const cdi::Registry registry = cdi::Registry::Scan({lab().directories().cdi});
   EXPECT_DRIVER(registry.errors().empty())
       << "with its state gone and Prepare repeated, a CDI spec is broken or conflicts";
+}
+
+DECIDES("CKPT-15");
+TEST_F(Checkpoint, StateThatCannotBeWrittenFailsPrepare) {
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  Prepare(Allocated({devices[0]}));
+  const std::vector<std::filesystem::path> files = ExistingState(lab());
+  // A file is in the way of the directory: nobody, root neither, can write into it.
+  std::set<std::filesystem::path> directories;
+  for (const std::filesystem::path& file : files) {
+    directories.insert(file.parent_path());
+  }
+  if (directories.contains(lab().data_directory())) {
+    EndCase(Outcome::kNotDecidable, "the driver's state lies beside its sockets");
+  }
+  for (const std::filesystem::path& directory : directories) {
+    std::filesystem::rename(directory, directory.string() + ".aside");
+    std::ofstream(directory) << "in the way";
+  }
+  const ResourceClaim claim = Allocated({devices[1]});
+  const std::string error = PrepareError(claim);
+  const std::vector<std::string> left = CdiTracesOf(claim.metadata.uid);
+  for (const std::filesystem::path& directory : directories) {
+    std::filesystem::remove_all(directory);
+    std::filesystem::rename(directory.string() + ".aside", directory);
+  }
+  EXPECT_DRIVER(!error.empty()) << "with state that cannot be written Prepare succeeds";
+  EXPECT_DRIVER(left.empty()) << "with state that cannot be written Prepare fails and leaves "
+                              << Join(left);
+  Prepare(claim);
 }
 
 DECIDES("CKPT-14");

@@ -168,6 +168,68 @@ TEST_F(HealthStreams, FollowAFaultAndItsEnd) {
       << "30 s after the end of its fault the device is not reported as healthy";
 }
 
+DECIDES("HLTH-22");
+TEST_F(HealthStreams, GoWithATaint) {
+  RequireHook(Hook::kFail);
+  RequireHook(Hook::kHeal);
+  if (!lab().profile().Declares("device-taints")) {
+    EndCase(Outcome::kNotDecidable, "the profile says that the driver does not taint devices");
+  }
+  const DeviceRef device = AnyDevice();
+  Harness(lab().hooks().Run(Hook::kFail, device.key));
+  const bool tainted = WaitForSlices(kChangeLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return std::ranges::any_of(slices, [&](const ResourceSlice& slice) {
+      return std::ranges::any_of(slice.spec.devices, [&](const auto& each) {
+        return each.name == device.name && !each.taints.empty();
+      });
+    });
+  });
+  Harness(lab().hooks().Run(Hook::kHeal, device.key));
+  EXPECT_DRIVER(tainted) << "30 s after a fault the device is not tainted: unhealthy alone does "
+                         << "not keep pods away";
+}
+
+DECIDES("HLTH-14");
+TEST_F(HealthStreams, ForgetADeviceThatIsGone) {
+  RequireHook(Hook::kUnplug);
+  RequireHook(Hook::kPlug);
+  const DeviceRef device = AnyDevice();
+  const Stream stream = driver().service().WatchHealth(AdvertisedVersion());
+  FirstMessage(*stream);
+  Harness(lab().hooks().Run(Hook::kUnplug, device.key));
+  // A message that leaves the device out, or says that it is not well.
+  bool healthy = true;
+  const MonotonicTime end = Clock::Real().Monotonic() + kChangeLimit;
+  for (Duration left = kChangeLimit; healthy && left > Duration::zero();
+       left = end - Clock::Real().Monotonic()) {
+    const Result<std::vector<DeviceHealth>> message = stream->Next(left);
+    if (!message.ok()) {
+      break;
+    }
+    healthy = std::ranges::any_of(*message, [&](const DeviceHealth& each) {
+      return each.pool_name == device.pool && each.device_name == device.name &&
+             each.health == DeviceHealthState::kHealthy;
+    });
+  }
+  Harness(lab().hooks().Run(Hook::kPlug, device.key));
+  EXPECT_DRIVER(!healthy) << "30 s after a device was unplugged it is still reported as healthy";
+}
+
+DECIDES("HLTH-20");
+TEST_F(HealthStreams, InventNothingAfterARestart) {
+  RequireHook(Hook::kFail);
+  RequireHook(Hook::kHeal);
+  const DeviceRef device = AnyDevice();
+  Harness(lab().hooks().Run(Hook::kFail, device.key));
+  RestartDriver();
+  const std::vector<DeviceHealth> message = FirstMessage();
+  Harness(lab().hooks().Run(Hook::kHeal, device.key));
+  for (const DeviceHealth& each : message) {
+    EXPECT_DRIVER(each.device_name != device.name || each.health != DeviceHealthState::kHealthy)
+        << "the first message after a restart says that a device with a fault is healthy";
+  }
+}
+
 DECIDES("HLTH-16", "HLTH-17");
 TEST_F(HealthStreams, BeginAgainForEachConnection) {
   const HealthVersion version = AdvertisedVersion();

@@ -85,5 +85,31 @@ TEST_F(Shutdown, IsBackWithinThirtySeconds) {
       << " s; after 30 s the kubelet removes the slices";
 }
 
+DECIDES("LIFE-03");
+TEST_F(Shutdown, LeavesACallThatRunsToBeRepeated) {
+  ExpectDriverExit();
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const auto fault =
+      lab().api_server().faults().Add({.match = DriverRequests({"get"}, {"resourceclaims"}),
+                                       .action = controlplane::apiserver::Fault::Hang(),
+                                       .times = 0});
+  auto call = driver().service().StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
+  if (!WaitUntil(std::chrono::seconds(5),
+                 [&] { return lab().api_server().faults().hits(fault) > 0; })) {
+    EndCase(Outcome::kNotDecidable, "the driver does not get the claim when it prepares it");
+  }
+  const std::optional<ExitStatus> exit = driver().Terminate(lab().profile().stop_timeout);
+  EXPECT_DRIVER(exit.has_value())
+      << "with a call that waits for the API server the driver does not end within its grace "
+      << "period after SIGTERM";
+  lab().api_server().faults().Clear();
+  (void)call->Wait();
+  call.reset();  // Belongs to the driver that ended.
+  KillAndRestartDriver();
+  const std::string error = PrepareError(claim);
+  EXPECT_DRIVER(error.empty()) << "SIGTERM came during a Prepare, and after the restart it fails: "
+                               << error;
+}
+
 }  // namespace
 }  // namespace assay::conformance

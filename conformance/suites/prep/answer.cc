@@ -134,6 +134,64 @@ TEST_F(PrepareAnswer, NamesTheBaseRequestOfASubrequest) {
   }
 }
 
+DECIDES("SHAR-01");
+TEST_F(PrepareAnswer, HasTheDevicesOfASubrequest) {
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  const ResourceClaim claim =
+      MakeClaim({.name = {},
+                 .requests = {{.name = "gpu", .devices = {devices[0]}, .subrequest = "large"},
+                              {.name = "other", .devices = {devices[1]}}}});
+  const PreparedClaim prepared = Prepare(claim);
+  for (const DeviceRef& device : devices) {
+    EXPECT_DRIVER(std::ranges::any_of(prepared.devices,
+                                      [&](const auto& each) { return IsFor(each, device); }))
+        << "of a claim with an alternative and a plain request " << device.name
+        << " was not prepared";
+  }
+}
+
+DECIDES("PREP-26");
+TEST_F(PrepareAnswer, NamesEveryRequestOfADevice) {
+  const DeviceRef device = AnyDevice();
+  const ResourceClaim claim = MakeClaim(
+      {.name = {},
+       .requests = {{.name = "one", .devices = {device}}, {.name = "two", .devices = {device}}}});
+  std::set<std::string> requests;
+  for (const PreparedDevice& each : Prepare(claim).devices) {
+    if (IsFor(each, device)) {
+      requests.insert(each.request_names.begin(), each.request_names.end());
+    }
+  }
+  for (const char* request : {"one", "two"}) {
+    EXPECT_DRIVER(requests.contains(request))
+        << "a device that two requests got is not listed for request '" << request << "'";
+  }
+}
+
+DECIDES("SHAR-12");
+TEST_F(PrepareAnswer, IsTheSameForAClaimFromATemplate) {
+  const DeviceRef device = AnyDevice();
+  ResourceClaim direct = Allocated({device});
+  const PreparedClaim before = Prepare(direct);
+  Unprepare(direct);
+  ResourceClaim made = Allocated({device});
+  // As the claim controller marks what it makes of a template.
+  made.metadata.annotations["resource.kubernetes.io/pod-claim-name"] = "gpu";
+  auto& owner = made.metadata.owner_references.emplace_back();
+  owner.api_version = "v1";
+  owner.kind = "Pod";
+  owner.name = "pod-0";
+  owner.uid = made.status.reserved_for.front().uid;
+  owner.controller = true;
+  made = Harness(lab().admin().Update(std::move(made)));
+  const PreparedClaim after = Prepare(made);
+  EXPECT_DRIVER(
+      before.devices.size() == after.devices.size() &&
+      std::ranges::all_of(after.devices, [&](const auto& each) { return IsFor(each, device); }))
+      << "a claim made of a template was prepared as " << Describe(after.devices)
+      << ", the same claim made by hand as " << Describe(before.devices);
+}
+
 DECIDES("PREP-24", "SHAR-09");
 TEST_F(PrepareAnswer, NamesOnlyRequestsOfTheClaim) {
   // The scheduler's own claims name their requests like this.

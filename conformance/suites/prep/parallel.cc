@@ -82,5 +82,31 @@ TEST_F(PrepareParallel, WithUnprepareOfAnotherLosesNothing) {
   Unprepare(*going);
 }
 
+DECIDES("PREP-44");
+TEST_F(PrepareParallel, AStaleOneDoesNotBringTheClaimBack) {
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const auto fault =
+      lab().api_server().faults().Add({.match = DriverRequests({"get"}, {"resourceclaims"}),
+                                       .action = controlplane::apiserver::Fault::Hold(),
+                                       .times = 1});
+  auto stale = driver().service().StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
+  if (!WaitUntil(std::chrono::seconds(5),
+                 [&] { return lab().api_server().faults().hits(fault) > 0; })) {
+    EndCase(Outcome::kNotDecidable, "the driver does not get the claim when it prepares it");
+  }
+  // Comes after the Prepare. A driver may let it wait: then it is the one that ends last.
+  const auto response =
+      driver().NewConnection()->Unprepare({ReferenceTo(claim)}, Version(), std::chrono::seconds(1));
+  std::string error = ErrorIn(response, claim.metadata.uid);
+  lab().api_server().faults().Clear();
+  (void)stale->Wait();
+  if (!error.empty()) {
+    error = UnprepareError(ReferenceTo(claim));
+  }
+  const std::vector<std::string> left = CdiTracesOf(claim.metadata.uid);
+  EXPECT_DRIVER(!error.empty() || left.empty())
+      << "a Prepare that began before an Unprepare, and ended after it, left " << Join(left);
+}
+
 }  // namespace
 }  // namespace assay::conformance

@@ -12,7 +12,6 @@ namespace assay::conformance {
 namespace {
 
 using SliceLifecycle = Case;
-using api::client::BlockingClient;
 using controlplane::apiserver::Fault;
 using controlplane::apiserver::RequestRecord;
 
@@ -54,22 +53,13 @@ ResourceSlice SliceOf(const std::string& driver, const std::string& pool, const 
   return slice;
 }
 
-// Waits until the driver's slices are as `holds` says.
-bool WaitForSlices(Lab& lab, Duration limit,
-                   const std::function<bool(const std::vector<ResourceSlice>&)>& holds) {
-  BlockingClient waiter(lab.admin().client(), limit);
-  return waiter
-      .WaitForList<ResourceSlice>({.field_selector = "spec.driver=" + lab.profile().driver}, holds)
-      .ok();
-}
-
 DECIDES("SLICE-34", "SLICE-35");
 TEST_F(SliceLifecycle, ADeletedSliceIsMadeAgain) {
   const std::vector<ResourceSlice> before = Slices();
   const auto devices = DevicesByPool(before);
   ASSERT_DRIVER(!before.empty()) << "the driver published no slice";
   Harness(lab().admin().Delete<ResourceSlice>({"", before.front().metadata.name}));
-  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+  EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
   })) << "60 s after one of its slices was deleted the driver had not made it again";
 }
@@ -90,7 +80,7 @@ TEST_F(SliceLifecycle, AForeignEditIsReverted) {
                                    .action = Fault::Conflict(),
                                    .times = 1});
   Harness(lab().admin().Update(edited).status());
-  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+  EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
   })) << "60 s after somebody removed a device from its slice the driver had not put it back";
 }
@@ -138,11 +128,10 @@ TEST_F(SliceLifecycle, NamesStayWhenAnotherDeviceGoes) {
   const std::string unplugged = SomeDevices(2).front().key;
   Harness(lab().hooks().Run(Hook::kUnplug, unplugged));
   std::map<std::string, std::string> after;
-  const bool gone =
-      WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
-        after = names(slices);
-        return !after.contains(unplugged);
-      });
+  const bool gone = WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    after = names(slices);
+    return !after.contains(unplugged);
+  });
   Harness(lab().hooks().Run(Hook::kPlug, unplugged));
   ASSERT_DRIVER(gone) << "30 s after a device was unplugged it is still published without a taint";
   for (const auto& [device_key, name] : after) {
@@ -150,7 +139,7 @@ TEST_F(SliceLifecycle, NamesStayWhenAnotherDeviceGoes) {
     EXPECT_DRIVER(known != before.end() && known->second == name)
         << "with another device unplugged, the device " << device_key << " is now named " << name;
   }
-  WaitForSlices(lab(), kHotplugLimit,
+  WaitForSlices(kHotplugLimit,
                 [&](const std::vector<ResourceSlice>& slices) { return names(slices) == before; });
 }
 
@@ -162,19 +151,18 @@ TEST_F(SliceLifecycle, ADeviceThatIsUnpluggedGoesAndComesBack) {
   const DeviceRef& device = devices.back();
   const auto before = DevicesByPool(Slices());
   Harness(lab().hooks().Run(Hook::kUnplug, device.key));
-  const bool gone =
-      WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
-        // Gone, or tainted so that it is not given to anybody.
-        for (const ResourceSlice& slice : slices) {
-          for (const api::resource::Device& each : slice.spec.devices) {
-            if (slice.spec.pool.name == device.pool && each.name == device.name &&
-                each.taints.empty()) {
-              return false;
-            }
-          }
+  const bool gone = WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    // Gone, or tainted so that it is not given to anybody.
+    for (const ResourceSlice& slice : slices) {
+      for (const api::resource::Device& each : slice.spec.devices) {
+        if (slice.spec.pool.name == device.pool && each.name == device.name &&
+            each.taints.empty()) {
+          return false;
         }
-        return true;
-      });
+      }
+    }
+    return true;
+  });
   const auto others = DevicesByPool(Slices());
   Harness(lab().hooks().Run(Hook::kPlug, device.key));
   EXPECT_DRIVER(gone) << "30 s after a device was unplugged it is still published without a taint";
@@ -183,7 +171,7 @@ TEST_F(SliceLifecycle, ADeviceThatIsUnpluggedGoesAndComesBack) {
     EXPECT_DRIVER(before.at(device.pool).contains(name))
         << "with one device unplugged another one is now named " << name;
   }
-  EXPECT_DRIVER(WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+  EXPECT_DRIVER(WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, before);
   })) << "30 s after a device was plugged in again the slices are not as before";
 }
@@ -200,9 +188,9 @@ TEST_F(SliceLifecycle, LeftOversOfAnEarlierRunGo) {
                               "left-over-slice"))
               .status());
   KillAndRestartDriver();
-  const bool cleaned = WaitForSlices(
-      lab(), kHotplugLimit,
-      [&](const std::vector<ResourceSlice>& slices) { return AreBack(slices, before); });
+  const bool cleaned = WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return AreBack(slices, before);
+  });
   const Status removed = lab().admin().Delete<ResourceSlice>({"", "left-over-slice"});
   EXPECT_DRIVER(cleaned) << "30 s after the start a slice that an earlier run left is still there";
   EXPECT_DRIVER(cleaned || removed.ok()) << removed.message();
@@ -239,6 +227,103 @@ TEST_F(SliceLifecycle, NothingIsWrittenWhileNothingChanges) {
                         << kMaxIdleWrites << " times within 1.5 s";
 }
 
+DECIDES("SLICE-45");
+TEST_F(SliceLifecycle, AStormOfEventsIsAFewWrites) {
+  RequireHook(Hook::kFail);
+  RequireHook(Hook::kHeal);
+  constexpr int kEvents = 60;
+  const DeviceRef device = AnyDevice();
+  const std::uint64_t mark = RequestMark();
+  for (int i = 0; i < kEvents / 2; ++i) {
+    Harness(lab().hooks().Run(Hook::kFail, device.key));
+    Harness(lab().hooks().Run(Hook::kHeal, device.key));
+  }
+  const auto writes = [&] {
+    return lab().api_server().requests().Since(mark, DriverRequests(kWrites, {"resourceslices"}));
+  };
+  const bool stormy = WaitUntil(kIdleWindow, [&] { return writes().size() > kEvents / 6; });
+  EXPECT_DRIVER(!stormy) << "after " << kEvents << " changes of one device within a moment the "
+                         << "driver wrote its slices more than " << kEvents / 6 << " times";
+}
+
+// Of pools with more devices than one slice holds.
+class SlicesOfALargePool : public Case {
+ protected:
+  static constexpr std::size_t kMaxDevices = 128;
+
+  void SetUp() override {
+    Case::SetUp();
+    std::size_t count = 0;
+    for (const ResourceSlice& slice : Slices()) {
+      count += slice.spec.devices.size();
+    }
+    if (count <= kMaxDevices) {
+      EndCase(Outcome::kNotDecidable, "the driver publishes " + std::to_string(count) +
+                                          " devices, which fit into one slice");
+    }
+  }
+};
+
+DECIDES("SLICE-13");
+TEST_F(SlicesOfALargePool, AreSeveralAndComplete) {
+  std::map<std::string, std::int64_t> wanted, there;
+  for (const ResourceSlice& slice : Slices()) {
+    wanted[slice.spec.pool.name] = slice.spec.pool.resource_slice_count;
+    ++there[slice.spec.pool.name];
+    EXPECT_DRIVER(slice.spec.devices.size() <= kMaxDevices)
+        << "a slice has " << slice.spec.devices.size() << " devices";
+  }
+  EXPECT_DRIVER(wanted == there) << "a pool does not have as many slices as it says";
+}
+
+DECIDES("SLICE-10", "SLICE-11");
+TEST_F(SlicesOfALargePool, ShrinkUnderANewGeneration) {
+  RequireHook(Hook::kUnplug);
+  RequireHook(Hook::kPlug);
+  const std::vector<ResourceSlice> before = Slices();
+  const std::int64_t generation = before.front().spec.pool.generation;
+  std::size_t count = 0;
+  for (const ResourceSlice& slice : before) {
+    count += slice.spec.devices.size();
+  }
+  // So many that the rest needs one slice less.
+  const std::size_t fewer = (count - 1) % kMaxDevices + 1;
+  const std::vector<DeviceRef> unplugged = SomeDevices(fewer);
+  for (const DeviceRef& device : unplugged) {
+    Harness(lab().hooks().Run(Hook::kUnplug, device.key));
+  }
+  std::int64_t newest = generation;
+  bool fell = false;
+  std::int64_t at_end = 0;
+  const bool shrunk = WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    std::int64_t highest = 0;
+    std::size_t now = 0;
+    for (const ResourceSlice& slice : slices) {
+      highest = std::max(highest, slice.spec.pool.generation);
+      now += slice.spec.devices.size();
+    }
+    fell = fell || highest < newest;
+    newest = std::max(newest, highest);
+    at_end = highest;
+    return now == count - fewer && std::ranges::all_of(slices, [&](const ResourceSlice& slice) {
+             return slice.spec.pool.generation == highest &&
+                    slice.spec.pool.resource_slice_count ==
+                        static_cast<std::int64_t>(slices.size());
+           });
+  });
+  for (const DeviceRef& device : unplugged) {
+    Harness(lab().hooks().Run(Hook::kPlug, device.key));
+  }
+  ASSERT_DRIVER(shrunk) << "30 s after " << fewer << " devices were unplugged the pool is not a "
+                        << "complete one without them";
+  EXPECT_DRIVER(at_end > generation)
+      << "the number of slices changed, and the pool's generation is " << at_end << " as before";
+  EXPECT_DRIVER(!fell) << "the pool's generation went down while older slices were there";
+  EXPECT_DRIVER(WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& slices) {
+    return AreBack(slices, DevicesByPool(before));
+  })) << "30 s after they were plugged in again the devices are not back";
+}
+
 DECIDES("SLICE-46");
 TEST_F(SliceLifecycle, PublishingSurvivesErrorsOfTheApiServer) {
   const auto devices = DevicesByPool(Slices());
@@ -258,7 +343,7 @@ TEST_F(SliceLifecycle, PublishingSurvivesErrorsOfTheApiServer) {
   ASSERT_DRIVER(restarted.ok()) << "while the API server answers errors the driver does not start: "
                                 << restarted.status().message();
   lab().Adopt(*std::move(restarted));
-  EXPECT_DRIVER(WaitForSlices(lab(), kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
+  EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
   })) << "after errors of the API server the driver's slices did not come back within 60 s";
 }
@@ -299,14 +384,14 @@ TEST_F(SliceLifecycle, TheLastDeviceDoesNotStay) {
   for (const std::string& key : keys) {
     Harness(lab().hooks().Run(Hook::kUnplug, key));
   }
-  const bool empty = WaitForSlices(lab(), kHotplugLimit, [](const std::vector<ResourceSlice>& now) {
+  const bool empty = WaitForSlices(kHotplugLimit, [](const std::vector<ResourceSlice>& now) {
     return DevicesByPool(now).empty();
   });
   for (const std::string& key : keys) {
     Harness(lab().hooks().Run(Hook::kPlug, key));
   }
   EXPECT_DRIVER(empty) << "30 s after the last device was unplugged slices still have devices";
-  EXPECT_DRIVER(WaitForSlices(lab(), kHotplugLimit, [&](const std::vector<ResourceSlice>& now) {
+  EXPECT_DRIVER(WaitForSlices(kHotplugLimit, [&](const std::vector<ResourceSlice>& now) {
     return AreBack(now, before);
   })) << "30 s after all devices were plugged in again the slices are not as before";
 }

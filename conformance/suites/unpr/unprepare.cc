@@ -1,7 +1,10 @@
 // NodeUnprepareResources: undoes, also what it knows little or nothing of.
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "conformance/runner/case.h"
@@ -105,6 +108,80 @@ TEST_F(Unprepared, ClaimsHaveNoStateEntry) {
   const std::vector<std::string> left = DataTracesOf(claim.metadata.uid);
   EXPECT_DRIVER(left.empty()) << "after Unprepare the driver's files still name the claim: "
                               << Join(left);
+}
+
+// While it lives, a directory that is not empty lies where a claim's CDI spec was: whoever removes
+// the spec fails.
+class Obstacle {
+ public:
+  explicit Obstacle(const std::vector<std::filesystem::path>& files) {
+    for (const std::filesystem::path& file : files) {
+      const std::filesystem::path aside = file.parent_path() / ("." + file.filename().string());
+      std::filesystem::rename(file, aside);
+      std::filesystem::create_directories(file / "in-the-way");
+      moved_.emplace_back(file, aside);
+    }
+  }
+  ~Obstacle() { Remove(); }
+  Obstacle(const Obstacle&) = delete;
+  Obstacle& operator=(const Obstacle&) = delete;
+
+  bool InTheWay() const {
+    return std::ranges::any_of(
+        moved_, [](const auto& pair) { return std::filesystem::exists(pair.first); });
+  }
+  void Remove() {
+    for (const auto& [file, aside] : std::exchange(moved_, {})) {
+      std::filesystem::remove_all(file);
+      std::filesystem::rename(aside, file);
+    }
+  }
+
+ private:
+  std::vector<std::pair<std::filesystem::path, std::filesystem::path>> moved_;
+};
+
+DECIDES("UNPR-13", "UNPR-14");
+TEST_F(Unprepared, FailuresAreTheClaimsOwnAndRetried) {
+  const std::vector<DeviceRef> devices = SomeDevices(2);
+  const ResourceClaim stuck = Allocated({devices[0]});
+  const ResourceClaim other = Allocated({devices[1]});
+  Prepare(stuck);
+  Prepare(other);
+  std::vector<std::filesystem::path> specs;
+  for (const std::string& path : CdiTracesOf(stuck.metadata.uid)) {
+    const auto of_other = CdiTracesOf(other.metadata.uid);
+    if (std::ranges::find(of_other, path) == of_other.end()) {
+      specs.push_back(lab().directories().cdi / path);
+    }
+  }
+  if (specs.empty()) {
+    EndCase(Outcome::kNotDecidable, "the driver has no CDI spec for each claim");
+  }
+  Obstacle obstacle(specs);
+  const auto response = TryUnprepare({ReferenceTo(stuck), ReferenceTo(other)}, Version());
+  const bool failed = !ErrorIn(response, stuck.metadata.uid).empty();
+  ASSERT_DRIVER(response.ok()) << "one claim's CDI spec cannot be removed, and the whole call of "
+                               << "two claims fails: " << response.status().ToString();
+  const std::string error = ErrorIn(response, other.metadata.uid);
+  EXPECT_DRIVER(error.empty())
+      << "one claim's CDI spec cannot be removed, and the other claim of the call fails: " << error;
+  EXPECT_DRIVER(CdiTracesOf(other.metadata.uid).empty())
+      << "one claim's CDI spec cannot be removed, and the other claim of the call keeps its own";
+  EXPECT_DRIVER(failed || !obstacle.InTheWay())
+      << "NodeUnprepareResources answers that a claim is undone whose CDI spec it could not remove";
+  obstacle.Remove();
+  if (failed) {
+    Unprepare(stuck);
+  }
+  // It went on without the spec where it did not fail: then nobody asks again.
+  const std::vector<std::string> left = DataTracesOf(stuck.metadata.uid);
+  EXPECT_DRIVER(left.empty()) << "an Unprepare that failed first and was retried left "
+                              << Join(left);
+  for (const std::filesystem::path& spec : specs) {
+    std::error_code ignored;
+    std::filesystem::remove(spec, ignored);
+  }
 }
 
 DECIDES("UNPR-16");
