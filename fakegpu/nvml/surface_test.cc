@@ -65,6 +65,9 @@ TEST_F(SurfaceTest, NoCallTakesNothingForAnArgument) {
   for (const auto& [name, result] : CallEverythingWithNothing()) {
     if (take_nothing.contains(name)) {
       EXPECT_EQ(result, NVML_SUCCESS) << name;
+      if (name != "nvmlErrorString") {
+        EXPECT_EQ(nvml().nvmlShutdown(), NVML_SUCCESS) << "of " << name;
+      }
     } else if (name != "nvmlSystemSetNvlinkBwMode") {  // Its 0 is a mode, which root may set.
       // With neither pointers nor handles there is nothing to be refused but the call itself.
       EXPECT_TRUE(result == NVML_ERROR_INVALID_ARGUMENT || result == NVML_ERROR_NOT_SUPPORTED)
