@@ -19,6 +19,7 @@
 
 #include "base/random.h"
 #include "controlplane/node/testing_driver_on_node.h"
+#include "fakegpu/host/driver_root.h"
 
 namespace assay::controlplane::node {
 namespace {
@@ -101,9 +102,16 @@ class SoakTest : public DriverOnNodeTest {
     return pod;
   }
 
-  // The GPUs are `pod`'s alone while it runs. A restarted agent knows no container yet.
+  // The devices are `pod`'s alone while it runs. A restarted agent knows no container yet.
   void Occupy(const Pod& pod, const std::string& owner) {
-    const std::set<std::string> devices = DevicesIn(pod);
+    std::set<std::string> devices = DevicesIn(pod);
+    // Parts of a GPU are told apart by their capabilities, beside the GPU's own device.
+    const auto is_part = [](const std::string& path) {
+      return path.find("nvidia-caps/") != std::string::npos;
+    };
+    if (std::ranges::any_of(devices, is_part)) {
+      std::erase_if(devices, [&](const std::string& path) { return !is_part(path); });
+    }
     const std::lock_guard<std::mutex> lock(mu_);
     for (const std::string& device : devices) {
       const auto [at, is_new] = occupied_.emplace(device, owner);
@@ -197,7 +205,7 @@ class SoakTest : public DriverOnNodeTest {
       case 0:
         ++disturbed_["driver killed"];
         driver_->Signal(SIGKILL);
-        StartDriver();
+        StartDriver(flags_);
         break;
       case 1:
         ++disturbed_["agent killed"];
@@ -206,11 +214,11 @@ class SoakTest : public DriverOnNodeTest {
         break;
       case 2: {
         ++disturbed_["GPU broken and healed"];
-        const std::string gpu = std::to_string(random.Below(kGpus));
+        const std::string gpu = std::to_string(random.Below(gpus_->Show()->gpus.size()));
         EXPECT_THAT(gpus_->Inject(gpu, fakegpu::control::XidFault{.xid = 79}), IsOk());
-        EXPECT_THAT(WaitForTaints(1), IsOk());
+        EXPECT_THAT(WaitForTaints(true), IsOk());
         EXPECT_THAT(gpus_->Heal(gpu), IsOk());
-        EXPECT_THAT(WaitForTaints(0), IsOk());
+        EXPECT_THAT(WaitForTaints(false), IsOk());
         break;
       }
       default: {
@@ -224,33 +232,37 @@ class SoakTest : public DriverOnNodeTest {
       }
     }
   }
-  Status WaitForTaints(std::ptrdiff_t count) {
+  // Until a device has a taint, or until all devices are there and none has.
+  Status WaitForTaints(bool some) {
     return cluster_->admin()
         .WaitForList<api::resource::ResourceSlice>(
             {},
             [&](const auto& slices) {
-              return slices.size() == 1 &&
-                     std::ranges::count_if(slices[0].spec.devices, [](const auto& device) {
-                       return !device.taints.empty();
-                     }) == count;
+              const auto devices = DevicesOf(slices);
+              const bool tainted = std::ranges::any_of(
+                  devices, [](const auto& device) { return !device.taints.empty(); });
+              return tainted == some && devices.size() == devices_;
             })
         .status();
   }
 
+  void Soak();
+
+  std::vector<std::string> flags_;  // Of the driver.
   std::mutex mu_;
   std::map<std::string, std::string> occupied_;  // Guarded by mu_: device to owner.
   std::map<std::string, int> disturbed_;
   std::atomic<int> nudges_ = 0;
 };
 
-TEST_F(SoakTest, NothingIsLostAndNothingIsLeft) {
+void SoakTest::Soak() {
   const int pods = NumberFrom("ASSAY_SOAK_PODS", 150);
   const std::uint64_t seed = std::getenv("ASSAY_SEED") != nullptr
                                  ? static_cast<std::uint64_t>(NumberFrom("ASSAY_SEED", 1))
                                  : Random::FromSystem().Next();
   SCOPED_TRACE("ASSAY_SEED=" + std::to_string(seed));
   StartAgent();
-  StartDriver();
+  StartDriver(flags_);
   WaitForDriver();
   const std::size_t own_descriptors = DescriptorsOf(::getpid());
 
@@ -294,6 +306,9 @@ TEST_F(SoakTest, NothingIsLostAndNothingIsLeft) {
               IsOk());
   EXPECT_THAT(*cluster_->admin().List<Pod>(), IsEmpty());
   EXPECT_EQ(CdiFiles(), 0u);
+  for (const auto& gpu : gpus_->Show()->gpus) {
+    EXPECT_THAT(gpu.gpu_instances, IsEmpty()) << gpu.uuid;
+  }
   EXPECT_TRUE(std::filesystem::is_empty(DriverSocket().parent_path() / "claims"));
   // Calls that end at this moment may hold one.
   EXPECT_LE(descriptors_at_end, descriptors + kWorkers);
@@ -309,6 +324,25 @@ TEST_F(SoakTest, NothingIsLostAndNothingIsLeft) {
   }
   std::printf("\n");
 }
+
+TEST_F(SoakTest, NothingIsLostAndNothingIsLeft) { Soak(); }
+
+// The same with GPUs that are divided for each claim, and whole again after it.
+class DividedSoakTest : public SoakTest {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) {
+      GTEST_SKIP() << "dividing GPUs is root's";
+    }
+    SoakTest::SetUp();
+    ASSERT_THAT(fakegpu::host::WriteDevices(dir_ / "state", dir_ / "host"), IsOk());
+    flags_ = {"--mig", "--proc-root=" + (dir_.path() / "host/proc").string()};
+    // The whole GPU, and 7 + 7 + 4 + 3 + 2 + 1 + 1 placements of profiles.
+    devices_ = kGpus * 26;
+  }
+};
+
+TEST_F(DividedSoakTest, NothingIsLostAndNothingIsLeft) { Soak(); }
 
 }  // namespace
 }  // namespace assay::controlplane::node

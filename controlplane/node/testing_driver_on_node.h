@@ -21,6 +21,7 @@
 #include <future>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <system_error>
@@ -276,7 +277,9 @@ class DriverOnNodeTest : public ::testing::Test {
   std::set<std::string> DevicesIn(const api::core::Pod& pod) {
     std::set<std::string> paths;
     cluster_->RunOnLoop([&] {
-      if (const auto spec = agent_->ContainerSpec(pod.metadata.uid, "main")) {
+      // Between two agents nobody knows.
+      const auto spec = agent_ ? agent_->ContainerSpec(pod.metadata.uid, "main") : std::nullopt;
+      if (spec) {
         for (const cdi::OciDevice& device : spec->devices) {
           paths.insert(device.path);
         }
