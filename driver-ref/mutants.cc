@@ -76,6 +76,8 @@ constexpr Mutant kAll[] = {
     // Rolling update.
     {"one-registration-socket", "ROLL-01", "gives all instances one registration socket"},
     // Sharing.
+    {"forgets-shares", "PREP-31", "answers without the IDs of shares"},
+    {"shares-exclude-each-other", "SHAR-06", "gives a share of a device to one claim only"},
     {"drops-subrequests", "SHAR-01", "prepares no result of a subrequest"},
     // Claims that are odd.
     {"crashes-without-allocation", "LIFE-10", "ends when a claim is not allocated"},

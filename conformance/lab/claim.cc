@@ -76,6 +76,10 @@ Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
       result.driver = device.driver.empty() ? driver : device.driver;
       result.pool = device.pool;
       result.device = device.name;
+      if (!device.share_id.empty()) {
+        result.share_id = device.share_id;
+        result.consumed_capacity = device.consumed_capacity;
+      }
       result.tolerations = TolerationsOf(request);
       if (request.admin_access) {
         result.admin_access = true;

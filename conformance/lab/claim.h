@@ -4,10 +4,12 @@
 #ifndef ASSAY_CONFORMANCE_LAB_CLAIM_H_
 #define ASSAY_CONFORMANCE_LAB_CLAIM_H_
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "api/meta/quantity.h"
 #include "api/resource/types.h"
 #include "base/result.h"
 #include "conformance/lab/lab.h"
@@ -22,6 +24,9 @@ struct DeviceRef {
   std::string driver;  // Empty: the lab's.
   // The value of the profile's `devices.key` attribute, else the name: what hooks know it by.
   std::string key;
+  // Of an allocation of a part of it (KEP-5075).
+  std::string share_id;
+  std::map<std::string, api::meta::Quantity> consumed_capacity;
 
   friend bool operator==(const DeviceRef& a, const DeviceRef& b) {
     return a.pool == b.pool && a.name == b.name && a.driver == b.driver;

@@ -99,7 +99,7 @@ class PluginService : public Base {
         for (const std::string& id : device.cdi_device_ids) {
           added.add_cdi_device_ids(id);
         }
-        if (device.allocation.share_id) {
+        if (device.allocation.share_id && !mutants::Is("forgets-shares")) {
           SetShareId(*device.allocation.share_id, added);
         }
       }

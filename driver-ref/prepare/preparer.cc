@@ -25,7 +25,8 @@ constexpr Duration kLockTimeout = std::chrono::seconds(10);
 // shares of a device exclude nobody (KEP-5018, KEP-5075).
 bool Excludes(const DeviceRecord& a, const DeviceRecord& b) {
   const bool admin = (a.admin_access || b.admin_access) && !mutants::Is("admin-needs-free");
-  return HaveCommonHardware(a, b) && !admin && !(a.share_id && b.share_id);
+  return HaveCommonHardware(a, b) && !admin &&
+         (!(a.share_id && b.share_id) || mutants::Is("shares-exclude-each-other"));
 }
 
 // One that a crash left half-way is not: it is rolled back like a new one.
