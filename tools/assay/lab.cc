@@ -1,22 +1,36 @@
 #include "conformance/lab/lab.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "api/client/informer.h"
+#include "api/core/types.h"
+#include "api/resource/types.h"
 #include "conformance/testee/profile.h"
 #include "conformance/testee/spawner.h"
 #include "tools/assay/commands.h"
+#include "tools/assay/manifests.h"
 
 namespace assay::tools {
 namespace {
+
+using api::core::Pod;
+using api::resource::ResourceClaim;
 
 constexpr const char* kLabFooter = R"help(
 Examples:
   assay lab                                  a cluster with one node, eight fake GPUs and a driver
   assay lab --testee my-driver.yaml          the same with your driver
+  assay lab -f share/assay/claims/pod-with-one-gpu.yaml
+                                             and what becomes of a pod with a claim
   assay lab --no-driver --kubeconfig ./kc    only the cluster and the node
 
 Then, in another terminal:
@@ -29,8 +43,62 @@ would have been told. Ctrl-C ends the lab and removes all of it.)help";
 
 struct LabOptions {
   std::string testee;
+  std::vector<std::string> files;
   std::string kubeconfig;
   bool no_driver = false;
+};
+
+// Tells on stdout what becomes of pods and claims. Lives on the cluster's loop.
+class Teller {
+ public:
+  explicit Teller(api::client::Client& client) : pods_(client), claims_(client) {
+    pods_.AddHandlers({.on_add = [this](const auto& pod) { Tell(*pod); },
+                       .on_update = [this](const auto&, const auto& pod) { Tell(*pod); },
+                       .on_delete = [this](const auto& pod) { Say(Name("pod", *pod), "gone"); }});
+    claims_.AddHandlers(
+        {.on_add = [this](const auto& claim) { Tell(*claim); },
+         .on_update = [this](const auto&, const auto& claim) { Tell(*claim); },
+         .on_delete = [this](const auto& claim) { Say(Name("claim", *claim), "gone"); }});
+    pods_.Start();
+    claims_.Start();
+  }
+
+ private:
+  template <typename T>
+  static std::string Name(const std::string& kind, const T& object) {
+    return kind + " " + object.metadata.namespace_ + "/" + object.metadata.name;
+  }
+
+  void Tell(const Pod& pod) {
+    std::string state = pod.status.phase.empty() ? "Pending" : pod.status.phase;
+    for (const auto& condition : pod.status.conditions) {
+      if (condition.type == "PodScheduled" && condition.status == "False") {
+        state += ": " + condition.message;
+      }
+    }
+    Say(Name("pod", pod), state);
+  }
+  void Tell(const ResourceClaim& claim) {
+    std::string state = "not allocated";
+    if (claim.status.allocation) {
+      state = "has";
+      for (const auto& result : claim.status.allocation->devices.results) {
+        state += " " + result.device;
+      }
+    }
+    Say(Name("claim", claim), state);
+  }
+  void Say(const std::string& name, const std::string& state) {
+    std::string& last = last_[name];
+    if (last != state) {
+      last = state;
+      std::cout << name << ": " << state << std::endl;
+    }
+  }
+
+  api::client::Informer<Pod> pods_;
+  api::client::Informer<ResourceClaim> claims_;
+  std::map<std::string, std::string> last_;
 };
 
 Result<int> RunLab(const LabOptions& options) {
@@ -40,6 +108,11 @@ Result<int> RunLab(const LabOptions& options) {
                                            : std::filesystem::path(options.testee);
   ASSAY_ASSIGN_OR_RETURN(conformance::Profile profile, conformance::LoadProfile(testee, rules));
   ASSAY_ASSIGN_OR_RETURN(const auto spawner, conformance::Spawner::Start());
+  std::vector<api::Object> objects;
+  for (const std::string& file : options.files) {
+    ASSAY_ASSIGN_OR_RETURN(std::vector<api::Object> read, ReadManifests(file));
+    std::ranges::move(read, std::back_inserter(objects));
+  }
   CatchInterrupts();
   ASSAY_ASSIGN_OR_RETURN(const auto lab, conformance::Lab::Open({.profile = std::move(profile),
                                                                  .spawner = spawner.get(),
@@ -74,7 +147,23 @@ Result<int> RunLab(const LabOptions& options) {
   std::cout << "\n  export KUBECONFIG=" << kubeconfig.string()
             << "\n  kubectl get resourceslices,resourceclaims,pods -A\n\nCtrl-C ends the lab.\n"
             << std::flush;
-  WaitForInterrupt();
+  std::unique_ptr<Teller> teller;
+  if (!objects.empty()) {
+    lab->cluster().RunOnLoop([&] { teller = std::make_unique<Teller>(lab->admin().client()); });
+  }
+  Status created;
+  for (const api::Object& object : objects) {
+    const std::string what = std::string(object.kind().kind) + " " + object.name();
+    created = lab->admin().CreateObject(object).status().WithContext(what);
+    if (!created.ok()) {
+      break;
+    }
+  }
+  if (created.ok()) {
+    WaitForInterrupt();
+  }
+  lab->cluster().RunOnLoop([&] { teller.reset(); });
+  ASSAY_RETURN_IF_ERROR(created);
   std::cout << "Ending the lab.\n";
   return 0;
 }
@@ -88,6 +177,8 @@ Command AddLab(CLI::App& app) {
   command->footer(kLabFooter);
   command->add_option("--testee", options->testee,
                       "The driver that runs on the node [the reference driver]");
+  command->add_option("-f,--filename", options->files,
+                      "Create these manifests' objects, and tell what becomes of pods and claims");
   command->add_option("--kubeconfig", options->kubeconfig, "Also write the kubeconfig here");
   command->add_flag("--no-driver", options->no_driver, "Start no driver");
   return [options] { return RunLab(*options); };
