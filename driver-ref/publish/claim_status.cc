@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "api/meta/time.h"
 #include "api/resource/types.h"
@@ -35,6 +36,20 @@ bool IsReady(const AllocatedDeviceStatus& status) {
   });
 }
 
+// Which one it is, or null: of a partition that is made anew another.
+Json DataOf(const prepare::DeviceRecord& device, const discovery::Picture& picture) {
+  if (device.partition) {
+    return device.partition->uuid.empty() ? Json() : Json{{"uuid", device.partition->uuid}};
+  }
+  const auto source = picture.Find(device.device);
+  return source ? Json{{"uuid", source->gpu->uuid}} : Json();
+}
+
+bool Says(const AllocatedDeviceStatus& status, const Json& data) {
+  return IsReady(status) &&
+         data == (status.data ? Json::parse(status.data->json, nullptr, false) : Json());
+}
+
 Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& device,
               const discovery::Picture& picture, const std::string& now) {
   if (mutants::Is("status-without-condition")) {
@@ -51,12 +66,8 @@ Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& devic
   if (device.share_id) {
     status["shareID"] = *device.share_id;
   }
-  if (device.partition) {
-    if (!device.partition->uuid.empty()) {
-      status["data"] = {{"uuid", device.partition->uuid}};
-    }
-  } else if (const auto source = picture.Find(device.device)) {
-    status["data"] = {{"uuid", source->gpu->uuid}};
+  if (Json data = DataOf(device, picture); !data.is_null()) {
+    status["data"] = std::move(data);
   }
   return status;
 }
@@ -70,7 +81,7 @@ void ReportPrepared(api::client::Client& client, const std::string& driver_name,
   if (std::ranges::all_of(devices,
                           [&](const prepare::DeviceRecord& device) {
                             const AllocatedDeviceStatus* known = Known(claim, driver_name, device);
-                            return known != nullptr && IsReady(*known);
+                            return known != nullptr && Says(*known, DataOf(device, picture));
                           }) &&
       !mutants::Is("status-every-time")) {
     return;

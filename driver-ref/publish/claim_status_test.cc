@@ -115,6 +115,10 @@ TEST_F(ClaimStatusTest, WhatIsSaidAlreadyIsNotWrittenAgain) {
   loop_.RunFor(std::chrono::seconds(5));
   Report(reported, {"gpu-0"});
   EXPECT_EQ(Claim().metadata.resource_version, reported.metadata.resource_version);
+  // As of a partition that is made anew.
+  picture_.inventory.gpus[0].uuid = "gpu-0";
+  Report(reported, {"gpu-0"});
+  EXPECT_THAT(Claim().status.devices.at(0).data->json, ::testing::HasSubstr("gpu-0"));
 }
 
 TEST_F(ClaimStatusTest, AnotherClaimOfTheSameNameIsLeftAlone) {
