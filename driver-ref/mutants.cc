@@ -57,6 +57,9 @@ constexpr Mutant kAll[] = {
     {"never-bound", "BIND-04", "does not say of a device that is ready that it is bound"},
     {"never-fails", "BIND-05", "does not say of a device that it cannot be bound"},
     {"prepares-unbound", "BIND-09", "prepares a claim whose device is not bound yet"},
+    // Configuration.
+    {"lenient-config", "CONF-03", "ignores fields of a configuration that it does not know"},
+    {"config-needs-request", "CONF-06", "applies no configuration that names no request"},
     // Health.
     {"reports-one-device", "HLTH-03", "reports the health of the first device only"},
     {"never-taints", "HLTH-22", "does not taint a device that is unhealthy"},

@@ -27,10 +27,12 @@ bool IsOwn(const DeviceRequestAllocationResult& result, const std::string& drive
 
 // A configuration without requests is for all of them; "request" is for its subrequests too.
 bool IsFor(const DeviceAllocationConfiguration& config, const std::string& request) {
-  return config.requests.empty() ||
-         std::ranges::any_of(config.requests, [&](const std::string& name) {
-           return name == request || name == BaseRequest(request);
-         });
+  if (config.requests.empty()) {
+    return !mutants::Is("config-needs-request");
+  }
+  return std::ranges::any_of(config.requests, [&](const std::string& name) {
+    return name == request || name == BaseRequest(request);
+  });
 }
 
 // What the allocation's configurations for this driver set for the request.

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "driver-ref/mutants.h"
+
 namespace assay::driver_ref::prepare {
 namespace {
 
@@ -79,7 +81,7 @@ Result<discovery::GpuSettings> ParseGpuConfig(const std::string& json) {
         return InvalidArgumentError(
             "computeMode: expected \"Default\" or \"ExclusiveProcess\", not " + value.dump());
       }
-    } else if (field != "apiVersion" && field != "kind") {
+    } else if (field != "apiVersion" && field != "kind" && !mutants::Is("lenient-config")) {
       return InvalidArgumentError("unknown field \"" + field + "\"");
     }
   }

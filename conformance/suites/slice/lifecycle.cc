@@ -15,8 +15,9 @@ using SliceLifecycle = Case;
 using controlplane::apiserver::Fault;
 using controlplane::apiserver::RequestRecord;
 
-// The reference implementation waits 30 s before it makes a deleted slice again.
-constexpr Duration kRecreateLimit = std::chrono::seconds(60);
+// The reference implementation waits 30 s before it makes a deleted slice again, and 60 s if it has
+// only just made it (its mutation cache): a busy machine adds to that.
+constexpr Duration kRecreateLimit = std::chrono::seconds(75);
 constexpr Duration kHotplugLimit = std::chrono::seconds(30);
 // In this time a driver with a hot loop writes dozens of times.
 constexpr Duration kIdleWindow = std::chrono::milliseconds(1500);
@@ -61,7 +62,7 @@ TEST_F(SliceLifecycle, ADeletedSliceIsMadeAgain) {
   Harness(lab().admin().Delete<ResourceSlice>({"", before.front().metadata.name}));
   EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
-  })) << "60 s after one of its slices was deleted the driver had not made it again";
+  })) << "75 s after one of its slices was deleted the driver had not made it again";
 }
 
 DECIDES("SLICE-36");
@@ -82,7 +83,7 @@ TEST_F(SliceLifecycle, AForeignEditIsReverted) {
   Harness(lab().admin().Update(edited).status());
   EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
-  })) << "60 s after somebody removed a device from its slice the driver had not put it back";
+  })) << "75 s after somebody removed a device from its slice the driver had not put it back";
 }
 
 DECIDES("SLICE-16", "SLICE-44");
@@ -345,7 +346,7 @@ TEST_F(SliceLifecycle, PublishingSurvivesErrorsOfTheApiServer) {
   lab().Adopt(*std::move(restarted));
   EXPECT_DRIVER(WaitForSlices(kRecreateLimit, [&](const std::vector<ResourceSlice>& slices) {
     return AreBack(slices, devices);
-  })) << "after errors of the API server the driver's slices did not come back within 60 s";
+  })) << "after errors of the API server the driver's slices did not come back within 75 s";
 }
 
 DECIDES("SLICE-47");
