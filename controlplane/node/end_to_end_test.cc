@@ -3,6 +3,8 @@
 // driver is killed at any moment and nothing is lost.
 //
 // A test is a leaf: this one stands in the topmost layer that it is about.
+#include "controlplane/node/end_to_end_test.h"
+
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,7 +36,6 @@
 #include "base/testing/status_matchers.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
-#include "controlplane/node/testing_driver_on_node.h"
 #include "fakegpu/abi/nvml.h"
 #include "fakegpu/host/driver_root.h"
 

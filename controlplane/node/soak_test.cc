@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "controlplane/node/testing_driver_on_node.h"
+#include "controlplane/node/end_to_end_test.h"
 #include "fakegpu/host/driver_root.h"
 
 namespace assay::controlplane::node {

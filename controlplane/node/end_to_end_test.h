@@ -1,7 +1,7 @@
-// What tests of the whole path share: the control plane, the agent, the reference driver as a
-// process, and fake GPUs; nothing in between is made up.
-#ifndef ASSAY_CONTROLPLANE_NODE_TESTING_DRIVER_ON_NODE_H_
-#define ASSAY_CONTROLPLANE_NODE_TESTING_DRIVER_ON_NODE_H_
+// What tests of the whole path share, a leaf as they are: the control plane, the agent, the
+// reference driver as a process, and fake GPUs; nothing in between is made up.
+#ifndef ASSAY_CONTROLPLANE_NODE_END_TO_END_TEST_H_
+#define ASSAY_CONTROLPLANE_NODE_END_TO_END_TEST_H_
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -310,4 +310,4 @@ class DriverOnNodeTest : public ::testing::Test {
 
 }  // namespace assay::controlplane::node
 
-#endif  // ASSAY_CONTROLPLANE_NODE_TESTING_DRIVER_ON_NODE_H_
+#endif  // ASSAY_CONTROLPLANE_NODE_END_TO_END_TEST_H_
