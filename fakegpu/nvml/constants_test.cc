@@ -60,6 +60,10 @@ constexpr std::size_t SizeOf() {
 
 class Caller {
  public:
+  // Not a T: NVML's callers write C and give an enumeration any number, which C++ must not hold.
+  template <typename T>
+  using Held = std::conditional_t<std::is_enum_v<T>, unsigned int, T>;
+
   Caller(nvmlDevice_t device, nvmlDevice_t other) : device_(device), other_(other) {}
 
   // What the function wrote, if it succeeded or told how much there is.
@@ -69,8 +73,9 @@ class Caller {
     used_ = 0;
     devices_ = 0;
     numbers_ = 0;
-    std::tuple<Argument...> values{Make<Argument>(arguments)...};
-    const nvmlReturn_t result = std::apply(function, values);
+    std::tuple<Held<Argument>...> values{Make<Argument>(arguments)...};
+    const nvmlReturn_t result =
+        std::apply([&](auto... held) { return function(static_cast<Argument>(held)...); }, values);
     if (result != NVML_SUCCESS && result != NVML_ERROR_INSUFFICIENT_SIZE) {
       return std::nullopt;
     }
@@ -87,11 +92,11 @@ class Caller {
 
  private:
   template <typename T>
-  T Make(const Arguments& arguments) {
+  Held<T> Make(const Arguments& arguments) {
     if constexpr (std::is_same_v<T, nvmlDevice_t>) {
       return devices_++ == 0 ? device_ : other_;
     } else if constexpr (!std::is_pointer_v<T>) {
-      return static_cast<T>(arguments.number + arguments.step * numbers_++);
+      return static_cast<Held<T>>(arguments.number + arguments.step * numbers_++);
     } else if constexpr (!Complete<std::remove_pointer_t<T>>) {
       return nullptr;  // A handle of another kind.
     } else {
