@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -135,10 +134,9 @@ struct Driver::Impl {
       return nullptr;
     }
     return [this](const discovery::Picture& picture, const std::string& name) {
-      const auto devices = discovery::ToDevices(picture.inventory, device_options);
-      const auto device = std::ranges::find(devices, name, &api::resource::Device::name);
-      return device == devices.end() ? std::map<std::string, api::resource::DeviceAttribute>()
-                                     : device->attributes;
+      const std::optional<discovery::GpuDevice> device = picture.Find(name);
+      return device ? discovery::ToDevice(*device, picture.inventory, device_options).attributes
+                    : std::map<std::string, api::resource::DeviceAttribute>();
     };
   }
 

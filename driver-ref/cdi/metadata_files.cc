@@ -24,10 +24,6 @@ constexpr std::array<std::string_view, 2> kApiVersions = {"metadata.resource.k8s
 // The oldest version in which names may start with a digit.
 constexpr std::string_view kCdiVersion = "0.5.0";
 
-std::string BaseRequest(const std::string& request_ref) {
-  return request_ref.substr(0, request_ref.find('/'));
-}
-
 Json ToJson(const DeviceMetadata& device, const std::string& driver_name) {
   Json json = {{"driver", driver_name}, {"pool", device.pool}, {"name", device.device}};
   for (const auto& [name, attribute] : device.attributes) {
@@ -51,6 +47,10 @@ std::int64_t GenerationOf(const std::string& text) {
 }
 
 }  // namespace
+
+std::string BaseRequest(const std::string& request_ref) {
+  return request_ref.substr(0, request_ref.find('/'));
+}
 
 std::string MetadataFiles::DeviceId(const std::string& uid, const std::string& request) const {
   return options_.driver_name + "/metadata=" + uid + "_" + request;

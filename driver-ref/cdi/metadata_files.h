@@ -44,6 +44,9 @@ struct ClaimMetadata {
   std::map<std::string, std::vector<DeviceMetadata>> requests;
 };
 
+// "request" of "request/subrequest", and of "request".
+std::string BaseRequest(const std::string& request_ref);
+
 class MetadataFiles {
  public:
   struct Options {

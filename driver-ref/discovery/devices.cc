@@ -129,58 +129,6 @@ void SetCapacity(const MigProfile& profile, Device& device) {
   }
 }
 
-Device ToDevice(const GpuDevice& source, const Inventory& inventory, const DeviceOptions& options) {
-  const Gpu& gpu = *source.gpu;
-  Device device;
-  device.name = source.name;
-  SetString(device, "type", source.profile != nullptr ? "mig" : "gpu");
-  if (source.profile != nullptr) {
-    SetString(device, "profile", source.profile->name);
-    SetString(device, "parentUUID", gpu.uuid);
-  } else {
-    SetString(device, "uuid", gpu.uuid);
-  }
-  SetString(device, "productName", gpu.model);
-  SetString(device, "brand", gpu.brand);
-  SetString(device, "architecture", gpu.architecture);
-  SetVersion(device, "cudaComputeCapability", gpu.compute_capability);
-  SetVersion(device, "driverVersion", inventory.driver_version);
-  SetVersion(device, "cudaDriverVersion", inventory.cuda_version);
-  SetString(device, kPciBusId, gpu.pci_bus_id);
-  if (options.pcie_root) {
-    SetString(device, kPcieRoot, options.pcie_root(gpu.pci_bus_id));
-  }
-  device.capacity["memory"].value =
-      Bytes(source.profile != nullptr ? source.profile->memory_bytes : gpu.memory_bytes);
-  if (!gpu.mig_profiles.empty()) {
-    const MigProfile taken = source.profile != nullptr ? *source.profile : Most(gpu);
-    SetCapacity(taken, device);
-    device.consumes_counters.push_back(
-        {.counter_set = CounterSetName(gpu), .counters = Counters(taken, source.start)});
-  }
-  if (options.share) {
-    ShareByMemory(gpu.memory_bytes, device);
-  }
-  std::string trouble = gpu.needs;
-  // A GPU that is divided leaves the fabric.
-  if (options.bind_to_fabric && gpu.fabric != Fabric::kNone && source.profile == nullptr) {
-    device.binds_to_node = true;
-    device.binding_conditions = {FabricReadyCondition(options.driver_name)};
-    device.binding_failure_conditions = {FabricFailedCondition(options.driver_name)};
-    if (trouble.empty() && gpu.fabric == Fabric::kFailed) {
-      trouble = "fabric";
-    }
-  }
-  if (!trouble.empty() && !mutants::Is("never-taints")) {
-    auto& taint = device.taints.emplace_back();
-    taint.key =
-        mutants::Is("taint-without-domain") ? "unhealthy" : options.driver_name + "/unhealthy";
-    taint.value = trouble;
-    taint.effect = options.taint_effect;
-  }
-  return device;
-}
-
 // "gpu-8c2e...-1g10gb-me-20-3": the profile's name is for people, its id and the placement make it
 // unique.
 std::string PartitionName(const Gpu& gpu, const MigProfile& profile, std::uint32_t start) {
@@ -235,6 +183,58 @@ std::vector<GpuDevice> DevicesOf(const Gpu& gpu) {
   }
   std::erase_if(devices, [](const GpuDevice& device) { return !IsLabel(device.name); });
   return devices;
+}
+
+Device ToDevice(const GpuDevice& source, const Inventory& inventory, const DeviceOptions& options) {
+  const Gpu& gpu = *source.gpu;
+  Device device;
+  device.name = source.name;
+  SetString(device, "type", source.profile != nullptr ? "mig" : "gpu");
+  if (source.profile != nullptr) {
+    SetString(device, "profile", source.profile->name);
+    SetString(device, "parentUUID", gpu.uuid);
+  } else {
+    SetString(device, "uuid", gpu.uuid);
+  }
+  SetString(device, "productName", gpu.model);
+  SetString(device, "brand", gpu.brand);
+  SetString(device, "architecture", gpu.architecture);
+  SetVersion(device, "cudaComputeCapability", gpu.compute_capability);
+  SetVersion(device, "driverVersion", inventory.driver_version);
+  SetVersion(device, "cudaDriverVersion", inventory.cuda_version);
+  SetString(device, kPciBusId, gpu.pci_bus_id);
+  if (options.pcie_root) {
+    SetString(device, kPcieRoot, options.pcie_root(gpu.pci_bus_id));
+  }
+  device.capacity["memory"].value =
+      Bytes(source.profile != nullptr ? source.profile->memory_bytes : gpu.memory_bytes);
+  if (!gpu.mig_profiles.empty()) {
+    const MigProfile taken = source.profile != nullptr ? *source.profile : Most(gpu);
+    SetCapacity(taken, device);
+    device.consumes_counters.push_back(
+        {.counter_set = CounterSetName(gpu), .counters = Counters(taken, source.start)});
+  }
+  if (options.share) {
+    ShareByMemory(gpu.memory_bytes, device);
+  }
+  std::string trouble = gpu.needs;
+  // A GPU that is divided leaves the fabric.
+  if (options.bind_to_fabric && gpu.fabric != Fabric::kNone && source.profile == nullptr) {
+    device.binds_to_node = true;
+    device.binding_conditions = {FabricReadyCondition(options.driver_name)};
+    device.binding_failure_conditions = {FabricFailedCondition(options.driver_name)};
+    if (trouble.empty() && gpu.fabric == Fabric::kFailed) {
+      trouble = "fabric";
+    }
+  }
+  if (!trouble.empty() && !mutants::Is("never-taints")) {
+    auto& taint = device.taints.emplace_back();
+    taint.key =
+        mutants::Is("taint-without-domain") ? "unhealthy" : options.driver_name + "/unhealthy";
+    taint.value = trouble;
+    taint.effect = options.taint_effect;
+  }
+  return device;
 }
 
 std::vector<Device> ToDevices(const Inventory& inventory, const DeviceOptions& options) {

@@ -62,6 +62,9 @@ std::string DeviceName(const std::string& gpu_uuid);
 // Refers to `gpu`. None of a GPU whose UUID is missing or makes no DNS label.
 std::vector<GpuDevice> DevicesOf(const Gpu& gpu);
 
+// As it is published; `device` is of `inventory`.
+api::resource::Device ToDevice(const GpuDevice& device, const Inventory& inventory,
+                               const DeviceOptions& options);
 // In the order of the inventory.
 std::vector<api::resource::Device> ToDevices(const Inventory& inventory,
                                              const DeviceOptions& options);

@@ -18,7 +18,7 @@ using api::resource::DeviceRequestAllocationResult;
 using api::resource::ResourceClaim;
 
 std::string BaseRequest(const std::string& request) {
-  return mutants::Is("keeps-subrequest") ? request : request.substr(0, request.find('/'));
+  return mutants::Is("keeps-subrequest") ? request : cdi::BaseRequest(request);
 }
 
 bool IsOwn(const DeviceRequestAllocationResult& result, const std::string& driver_name) {
@@ -58,23 +58,12 @@ Result<discovery::GpuSettings> SettingsFor(const AllocationResult& allocation,
   return settings;
 }
 
-const AllocatedDeviceStatus* StatusOf(const ResourceClaim& claim,
-                                      const DeviceRequestAllocationResult& result) {
-  const auto found = std::ranges::find_if(claim.status.devices, [&](const auto& status) {
-    return status.driver == result.driver && status.pool == result.pool &&
-           status.device == result.device && status.share_id == result.share_id;
-  });
-  return found == claim.status.devices.end() ? nullptr : &*found;
-}
-
 // The scheduler lets no pod come here before; somebody else who writes a pod's node might.
 Status CheckBound(const ResourceClaim& claim, const DeviceRequestAllocationResult& result) {
-  const AllocatedDeviceStatus* const status = StatusOf(claim, result);
+  const AllocatedDeviceStatus* const status = StatusOf(claim, KeyOf(result));
   for (const std::string& type : result.binding_conditions) {
-    if (status == nullptr ||
-        std::ranges::none_of(status->conditions, [&](const api::meta::Condition& condition) {
-          return condition.type == type && condition.status == "True";
-        })) {
+    const api::meta::Condition* const condition = ConditionOf(status, type);
+    if (condition == nullptr || condition->status != "True") {
       return FailedPreconditionError("device " + result.pool + "/" + result.device +
                                      ": its binding condition " + type + " is not True");
     }
@@ -95,6 +84,26 @@ std::optional<std::string> PodClaimName(const ResourceClaim& claim) {
 }
 
 }  // namespace
+
+DeviceKey KeyOf(const DeviceRequestAllocationResult& result) {
+  return {result.driver, result.pool, result.device, result.share_id};
+}
+
+const AllocatedDeviceStatus* StatusOf(const ResourceClaim& claim, const DeviceKey& key) {
+  const auto found = std::ranges::find_if(claim.status.devices, [&](const auto& status) {
+    return DeviceKey{status.driver, status.pool, status.device, status.share_id} == key;
+  });
+  return found == claim.status.devices.end() ? nullptr : &*found;
+}
+
+const api::meta::Condition* ConditionOf(const AllocatedDeviceStatus* status,
+                                        const std::string& type) {
+  if (status == nullptr) {
+    return nullptr;
+  }
+  const auto found = std::ranges::find(status->conditions, type, &api::meta::Condition::type);
+  return found == status->conditions.end() ? nullptr : &*found;
+}
 
 Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const std::string& uid,
                                             const std::string& driver_name) {
@@ -166,7 +175,7 @@ cdi::ClaimMetadata MetadataOf(
     device.pool = result.pool;
     device.device = result.device;
     device.attributes = attributes_of(result.device);
-    if (const AllocatedDeviceStatus* const status = StatusOf(claim, result)) {
+    if (const AllocatedDeviceStatus* const status = StatusOf(claim, KeyOf(result))) {
       device.network_data = status->network_data;
     }
   }

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,23 @@
 #include "driver-ref/prepare/checkpoint.h"
 
 namespace assay::driver_ref::prepare {
+
+// What a claim's status and its allocation know a device by.
+struct DeviceKey {
+  std::string driver;
+  std::string pool;
+  std::string device;
+  std::optional<std::string> share_id;
+
+  friend bool operator==(const DeviceKey&, const DeviceKey&) = default;
+};
+DeviceKey KeyOf(const api::resource::DeviceRequestAllocationResult& result);
+// What the claim's status says of the device; null if nothing.
+const api::resource::AllocatedDeviceStatus* StatusOf(const api::resource::ResourceClaim& claim,
+                                                     const DeviceKey& key);
+// Its condition of that type; null if there is none, or no status.
+const api::meta::Condition* ConditionOf(const api::resource::AllocatedDeviceStatus* status,
+                                        const std::string& type);
 
 // The devices that the claim's allocation gives out of this driver's pools, each once, with all
 // requests that it serves (without "/subrequest", as the kubelet compares them), and what is to be

@@ -12,6 +12,7 @@
 #include "api/resource/types.h"
 #include "driver-ref/discovery/devices.h"
 #include "driver-ref/mutants.h"
+#include "driver-ref/prepare/allocation.h"
 
 namespace assay::driver_ref::publish {
 namespace {
@@ -68,14 +69,6 @@ bool IsToBind(const DeviceRequestAllocationResult& result,
          Has(result.binding_conditions, discovery::FabricReadyCondition(options.driver_name));
 }
 
-const Condition* Find(const AllocatedDeviceStatus* status, const std::string& type) {
-  if (status == nullptr) {
-    return nullptr;
-  }
-  const auto found = std::ranges::find(status->conditions, type, &Condition::type);
-  return found == status->conditions.end() ? nullptr : &*found;
-}
-
 // What the conditions of one claim's devices should be, and whether they are that already.
 class Plan {
  public:
@@ -86,14 +79,10 @@ class Plan {
         now_(now) {}
 
   void Add(const DeviceRequestAllocationResult& result, const Progress& progress) {
-    const auto status = std::ranges::find_if(claim_.status.devices, [&](const auto& other) {
-      return other.driver == result.driver && other.pool == result.pool &&
-             other.device == result.device && other.share_id == result.share_id;
-    });
-    const AllocatedDeviceStatus* const before =
-        status == claim_.status.devices.end() ? nullptr : &*status;
+    const AllocatedDeviceStatus* const before = prepare::StatusOf(claim_, prepare::KeyOf(result));
     Json conditions = Json::array();
-    if (const Condition* ready = Find(before, ready_); ready && ready->status == "True") {
+    if (const Condition* ready = prepare::ConditionOf(before, ready_);
+        ready && ready->status == "True") {
       conditions.push_back(ToJson(*ready));
     } else {
       const bool is_ready =
@@ -104,7 +93,7 @@ class Plan {
       conditions.push_back(Set(before, ready_, is_ready ? "True" : "False", progress));
       if (is_failed) {
         conditions.push_back(Set(before, failed_, "True", progress));
-      } else if (Find(before, failed_) != nullptr) {
+      } else if (prepare::ConditionOf(before, failed_) != nullptr) {
         changed_ = true;  // It recovered: what is not applied again goes.
       }
     }
@@ -152,7 +141,7 @@ class Plan {
     wanted.status = status;
     wanted.reason = progress.reason;
     wanted.message = progress.message;
-    const Condition* const present = Find(before, type);
+    const Condition* const present = prepare::ConditionOf(before, type);
     wanted.last_transition_time =
         present && present->status == status ? present->last_transition_time : now_;
     changed_ = changed_ || present == nullptr || !(*present == wanted);

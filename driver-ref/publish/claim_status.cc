@@ -11,6 +11,7 @@
 #include "api/meta/time.h"
 #include "api/resource/types.h"
 #include "driver-ref/mutants.h"
+#include "driver-ref/prepare/allocation.h"
 
 namespace assay::driver_ref::publish {
 namespace {
@@ -18,23 +19,6 @@ namespace {
 using Json = nlohmann::json;
 using api::resource::AllocatedDeviceStatus;
 using api::resource::ResourceClaim;
-
-// What `claim` already says of the device; null if nothing.
-const AllocatedDeviceStatus* Known(const ResourceClaim& claim, const std::string& driver_name,
-                                   const prepare::DeviceRecord& device) {
-  const auto known =
-      std::ranges::find_if(claim.status.devices, [&](const AllocatedDeviceStatus& each) {
-        return each.driver == driver_name && each.pool == device.pool &&
-               each.device == device.device && each.share_id == device.share_id;
-      });
-  return known == claim.status.devices.end() ? nullptr : &*known;
-}
-
-bool IsReady(const AllocatedDeviceStatus& status) {
-  return std::ranges::any_of(status.conditions, [](const api::meta::Condition& condition) {
-    return condition.type == "Ready" && condition.status == "True";
-  });
-}
 
 // Which one it is, or null: of a partition that is made anew another.
 Json DataOf(const prepare::DeviceRecord& device, const discovery::Picture& picture) {
@@ -45,9 +29,11 @@ Json DataOf(const prepare::DeviceRecord& device, const discovery::Picture& pictu
   return source ? Json{{"uuid", source->gpu->uuid}} : Json();
 }
 
-bool Says(const AllocatedDeviceStatus& status, const Json& data) {
-  return IsReady(status) &&
-         data == (status.data ? Json::parse(status.data->json, nullptr, false) : Json());
+// Whether the claim's status of the device says that it is ready, and this of it.
+bool Says(const AllocatedDeviceStatus* status, const Json& data) {
+  const api::meta::Condition* const ready = prepare::ConditionOf(status, "Ready");
+  return ready != nullptr && ready->status == "True" &&
+         data == (status->data ? Json::parse(status->data->json, nullptr, false) : Json());
 }
 
 Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& device,
@@ -80,8 +66,9 @@ void ReportPrepared(api::client::Client& client, const std::string& driver_name,
   // A repeated Prepare finds its own words; their time is that of the first.
   if (std::ranges::all_of(devices,
                           [&](const prepare::DeviceRecord& device) {
-                            const AllocatedDeviceStatus* known = Known(claim, driver_name, device);
-                            return known != nullptr && Says(*known, DataOf(device, picture));
+                            return Says(prepare::StatusOf(claim, {driver_name, device.pool,
+                                                                  device.device, device.share_id}),
+                                        DataOf(device, picture));
                           }) &&
       !mutants::Is("status-every-time")) {
     return;
