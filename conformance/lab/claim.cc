@@ -76,6 +76,8 @@ Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
       result.driver = device.driver.empty() ? driver : device.driver;
       result.pool = device.pool;
       result.device = device.name;
+      result.binding_conditions = device.binding_conditions;
+      result.binding_failure_conditions = device.binding_failure_conditions;
       if (!device.share_id.empty()) {
         result.share_id = device.share_id;
         result.consumed_capacity = device.consumed_capacity;

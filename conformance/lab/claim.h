@@ -27,6 +27,9 @@ struct DeviceRef {
   // Of an allocation of a part of it (KEP-5075).
   std::string share_id;
   std::map<std::string, api::meta::Quantity> consumed_capacity;
+  // Of the allocation of a device that is bound first (KEP-5007).
+  std::vector<std::string> binding_conditions;
+  std::vector<std::string> binding_failure_conditions;
 
   friend bool operator==(const DeviceRef& a, const DeviceRef& b) {
     return a.pool == b.pool && a.name == b.name && a.driver == b.driver;

@@ -217,6 +217,31 @@ std::vector<DeviceRef> Case::AllDevices() {
   return devices;
 }
 
+const api::resource::Device* Case::FindDevice(const std::vector<ResourceSlice>& slices,
+                                              const DeviceRef& device) {
+  for (const ResourceSlice& slice : slices) {
+    for (const api::resource::Device& each : slice.spec.devices) {
+      if (slice.spec.pool.name == device.pool && each.name == device.name) {
+        return &each;
+      }
+    }
+  }
+  return nullptr;
+}
+
+void Case::WaitUntilAClaimIsRead(controlplane::apiserver::FaultInjector::Id fault) {
+  if (!WaitUntil(std::chrono::seconds(5),
+                 [&] { return lab().api_server().faults().hits(fault) > 0; })) {
+    EndCase(Outcome::kNotDecidable, "the driver does not get the claim when it prepares it");
+  }
+}
+
+void Case::PassASecond() {
+  const WallTime start = Clock::Real().Now();
+  WaitUntil(std::chrono::seconds(2),
+            [&] { return Clock::Real().Now() - start > std::chrono::milliseconds(1100); });
+}
+
 std::vector<DeviceRef> Case::SomeDevices(std::size_t count) {
   const std::vector<ResourceSlice> slices = Slices();
   CountersLeft left(slices);

@@ -105,6 +105,9 @@ class Case : public ::testing::Test {
   DeviceRef RefTo(const std::string& pool, const api::resource::Device& device);
   // Every published device.
   std::vector<DeviceRef> AllDevices();
+  // The device in `slices`; null if it is not there.
+  static const api::resource::Device* FindDevice(const std::vector<ResourceSlice>& slices,
+                                                 const DeviceRef& device);
   // Published devices that can be allocated at the same time; the case is not decidable with fewer
   // than `count`.
   std::vector<DeviceRef> SomeDevices(std::size_t count);
@@ -154,6 +157,13 @@ class Case : public ::testing::Test {
   // The user of the driver, for fault matches.
   controlplane::apiserver::RequestMatch DriverRequests(std::set<std::string> verbs,
                                                        std::set<std::string> resources);
+
+  // Waits until a request of the driver has met this fault of reading claims; not decidable for a
+  // driver that reads none.
+  void WaitUntilAClaimIsRead(controlplane::apiserver::FaultInjector::Id fault);
+  // Returns in another second than it was called in, for what is compared by times without
+  // fractions.
+  static void PassASecond();
 
   // The driver's output in this case.
   std::string OutputOfCase();

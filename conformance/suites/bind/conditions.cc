@@ -43,24 +43,12 @@ class Binding : public Case {
 
   // The claim as the scheduler leaves it before it waits; with conditions beside the device's.
   ResourceClaim Reserved(const Bound& bound, const std::vector<std::string>& more = {}) {
-    ResourceClaim claim =
-        MakeClaim({.name = {}, .requests = {{.devices = {bound.ref}}}, .allocated = false});
-    auto& allocation = claim.status.allocation.emplace();
-    auto& result = allocation.devices.results.emplace_back();
-    result.request = claim.spec.devices.requests[0].name;
-    result.driver = lab().profile().driver;
-    result.pool = bound.ref.pool;
-    result.device = bound.device.name;
-    result.binding_conditions = bound.device.binding_conditions;
-    result.binding_conditions.insert(result.binding_conditions.end(), more.begin(), more.end());
-    result.binding_failure_conditions = bound.device.binding_failure_conditions;
-    auto& field = allocation.node_selector.emplace()
-                      .node_selector_terms.emplace_back()
-                      .match_fields.emplace_back();
-    field.key = "metadata.name";
-    field.operator_ = "In";
-    field.values = {std::string(kNodeName)};
-    return Harness(lab().admin().UpdateStatus(claim));
+    DeviceRef device = bound.ref;
+    device.binding_conditions = bound.device.binding_conditions;
+    device.binding_conditions.insert(device.binding_conditions.end(), more.begin(), more.end());
+    device.binding_failure_conditions = bound.device.binding_failure_conditions;
+    return MakeClaim(
+        {.name = {}, .requests = {{.devices = {device}}}, .profile_config = false, .pods = 0});
   }
   // Whether the claim's device gets all of its conditions. The scheduler waits ten minutes, the lab
   // as long as for anything.
@@ -87,21 +75,11 @@ class Binding : public Case {
   }
   // Whether the device comes to be one that the scheduler leaves alone, or one that it may choose.
   bool BecomesShunned(const Bound& bound, bool shunned) {
-    return lab()
-        .admin()
-        .WaitForList<ResourceSlice>(
-            {.field_selector = "spec.driver=" + lab().profile().driver},
-            [&](const std::vector<ResourceSlice>& slices) {
-              bool usable = false;
-              for (const ResourceSlice& slice : slices) {
-                for (const Device& device : slice.spec.devices) {
-                  usable = usable || (slice.spec.pool.name == bound.ref.pool &&
-                                      device.name == bound.ref.name && device.taints.empty());
-                }
-              }
-              return usable != shunned;
-            })
-        .ok();
+    return WaitForSlices(lab().admin().timeout(), [&](const std::vector<ResourceSlice>& slices) {
+      const Device* const device = FindDevice(slices, bound.ref);
+      const bool usable = device != nullptr && device->taints.empty();
+      return usable != shunned;
+    });
   }
 
  private:

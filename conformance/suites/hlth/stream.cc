@@ -178,11 +178,8 @@ TEST_F(HealthStreams, GoWithATaint) {
   const DeviceRef device = AnyDevice();
   Harness(lab().hooks().Run(Hook::kFail, device.key));
   const bool tainted = WaitForSlices(kChangeLimit, [&](const std::vector<ResourceSlice>& slices) {
-    return std::ranges::any_of(slices, [&](const ResourceSlice& slice) {
-      return std::ranges::any_of(slice.spec.devices, [&](const auto& each) {
-        return each.name == device.name && !each.taints.empty();
-      });
-    });
+    const auto* const found = FindDevice(slices, device);
+    return found != nullptr && !found->taints.empty();
   });
   Harness(lab().hooks().Run(Hook::kHeal, device.key));
   EXPECT_DRIVER(tainted) << "30 s after a fault the device is not tainted: unhealthy alone does "

@@ -94,10 +94,7 @@ TEST_F(Shutdown, LeavesACallThatRunsToBeRepeated) {
                                        .action = controlplane::apiserver::Fault::Hang(),
                                        .times = 0});
   auto call = driver().service().StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
-  if (!WaitUntil(std::chrono::seconds(5),
-                 [&] { return lab().api_server().faults().hits(fault) > 0; })) {
-    EndCase(Outcome::kNotDecidable, "the driver does not get the claim when it prepares it");
-  }
+  WaitUntilAClaimIsRead(fault);
   const std::optional<ExitStatus> exit = driver().Terminate(lab().profile().stop_timeout);
   EXPECT_DRIVER(exit.has_value())
       << "with a call that waits for the API server the driver does not end within its grace "

@@ -90,10 +90,7 @@ TEST_F(PrepareParallel, AStaleOneDoesNotBringTheClaimBack) {
                                        .action = controlplane::apiserver::Fault::Hold(),
                                        .times = 1});
   auto stale = driver().service().StartPrepare({ReferenceTo(claim)}, Version(), kCallLimit);
-  if (!WaitUntil(std::chrono::seconds(5),
-                 [&] { return lab().api_server().faults().hits(fault) > 0; })) {
-    EndCase(Outcome::kNotDecidable, "the driver does not get the claim when it prepares it");
-  }
+  WaitUntilAClaimIsRead(fault);
   // Comes after the Prepare. A driver may let it wait: then it is the one that ends last.
   const auto response =
       driver().NewConnection()->Unprepare({ReferenceTo(claim)}, Version(), std::chrono::seconds(1));

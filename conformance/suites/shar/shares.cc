@@ -56,6 +56,12 @@ class Shares : public Case {
     }
     EndCase(Outcome::kNotDecidable, "no published device allows multiple allocations");
   }
+  void RequireShareIds() {
+    if (Version() != DraVersion::kV1) {
+      EndCase(Outcome::kNotDecidable,
+              "only v1 of the service has shareID, and the driver lacks it");
+    }
+  }
   DeviceRef ShareOf(DeviceRef device) {
     device.share_id = lab().NewUid();
     return device;
@@ -118,9 +124,7 @@ TEST_F(Shares, HavePoliciesThatCanBeKept) {
 
 DECIDES("PREP-31");
 TEST_F(Shares, AreNamedInTheAnswer) {
-  if (Version() != DraVersion::kV1) {
-    EndCase(Outcome::kNotDecidable, "only v1 of the service has shareID, and the driver lacks it");
-  }
+  RequireShareIds();
   const DeviceRef share = ShareOf(SharedDevice());
   const ResourceClaim claim = MakeClaim({.name = {}, .requests = {{.devices = {share}}}});
   for (const PreparedDevice& device : Prepare(claim).devices) {
@@ -137,9 +141,7 @@ TEST_F(Shares, AreNamedInTheAnswer) {
 
 DECIDES("SHAR-05");
 TEST_F(Shares, OfOneClaimAreEntriesOfTheirOwn) {
-  if (Version() != DraVersion::kV1) {
-    EndCase(Outcome::kNotDecidable, "only v1 of the service has shareID, and the driver lacks it");
-  }
+  RequireShareIds();
   const DeviceRef device = SharedDevice();
   const DeviceRef one = ShareOf(device);
   const DeviceRef two = ShareOf(device);

@@ -254,10 +254,7 @@ class SlicesOfALargePool : public Case {
 
   void SetUp() override {
     Case::SetUp();
-    std::size_t count = 0;
-    for (const ResourceSlice& slice : Slices()) {
-      count += slice.spec.devices.size();
-    }
+    const std::size_t count = AllDevices().size();
     if (count <= kMaxDevices) {
       EndCase(Outcome::kNotDecidable, "the driver publishes " + std::to_string(count) +
                                           " devices, which fit into one slice");
@@ -283,10 +280,7 @@ TEST_F(SlicesOfALargePool, ShrinkUnderANewGeneration) {
   RequireHook(Hook::kPlug);
   const std::vector<ResourceSlice> before = Slices();
   const std::int64_t generation = before.front().spec.pool.generation;
-  std::size_t count = 0;
-  for (const ResourceSlice& slice : before) {
-    count += slice.spec.devices.size();
-  }
+  const std::size_t count = AllDevices().size();
   // So many that the rest needs one slice less.
   const std::size_t fewer = (count - 1) % kMaxDevices + 1;
   const std::vector<DeviceRef> unplugged = SomeDevices(fewer);

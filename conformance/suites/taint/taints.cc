@@ -32,14 +32,8 @@ class Taints : public Case {
 
   static std::vector<DeviceTaint> TaintsOf(const std::vector<ResourceSlice>& slices,
                                            const DeviceRef& device) {
-    for (const ResourceSlice& slice : slices) {
-      for (const Device& each : slice.spec.devices) {
-        if (slice.spec.pool.name == device.pool && each.name == device.name) {
-          return each.taints;
-        }
-      }
-    }
-    return {};
+    const Device* const found = FindDevice(slices, device);
+    return found == nullptr ? std::vector<DeviceTaint>() : found->taints;
   }
 
   bool WaitUntilTainted(const DeviceRef& device, bool tainted) {
@@ -96,10 +90,9 @@ TEST_F(Taints, BearTheDriversDomain) {
 
 DECIDES("TAINT-04");
 TEST_F(Taints, MakeSlicesSmaller) {
-  std::size_t count = 0;
+  const std::size_t count = AllDevices().size();
   std::size_t largest = 0;
   for (const ResourceSlice& slice : Slices()) {
-    count += slice.spec.devices.size();
     largest = std::max(largest, slice.spec.devices.size());
   }
   if (largest <= kMaxDevicesOfTaintedSlice) {
@@ -129,10 +122,7 @@ TEST_F(Taints, KeepTheTimeAtWhichTheyCame) {
     return by_key;
   };
   const auto before = times(TaintsAfter(Hook::kFail, devices[0]));
-  // Rewrites the slice, in another second: times of taints have no fractions.
-  const WallTime start = Clock::Real().Now();
-  WaitUntil(std::chrono::seconds(2),
-            [&] { return Clock::Real().Now() - start > std::chrono::milliseconds(1100); });
+  PassASecond();
   TaintsAfter(Hook::kFail, devices[1]);
   EXPECT_DRIVER(times(TaintsOf(Slices(), devices[0])) == before)
       << "timeAdded of a taint changed when another device was tainted";
