@@ -373,14 +373,18 @@ struct Server::Impl {
     hanging.clear();
   }
 
+  std::vector<Request> TakeHeld() {
+    std::lock_guard lock(mu);
+    return std::exchange(held, {});
+  }
   void ServeHeld() {
-    std::vector<Request> calls;
-    {
-      std::lock_guard lock(mu);
-      calls.swap(held);
-    }
-    for (Request& each : calls) {
+    for (Request& each : TakeHeld()) {
       Serve(each.call, *each.responder, each.acceptable);
+    }
+  }
+  void DropHeld() {
+    for (const Request& each : TakeHeld()) {
+      each.responder->Drop();
     }
   }
 
@@ -437,6 +441,7 @@ Server::~Server() { Stop(); }
 
 void Server::Stop() {
   impl_->DropHanging();
+  impl_->DropHeld();
   impl_->server->Stop();
   impl_->watches.Stop();
 }
