@@ -1,10 +1,7 @@
-// ClusterFiles: the objects that allocation looks at, from files as `kubectl get -o yaml` writes
-// them.
+// ClusterFiles: the objects that allocation looks at, from manifests (manifests.h).
 //
-// YAML (several documents), JSON and JSON lines (.jsonl); Lists; files, directories (their .yaml,
-// .yml, .json and .jsonl) and "-", standard input. Every served version of a kind. Claims are
-// defaulted and checked as the API server does when they are created. Kinds that allocation does
-// not look at are counted and left out.
+// Every served version of a kind. Claims are defaulted and checked as the API server does when they
+// are created. Kinds that allocation does not look at are counted and left out.
 //
 // Not thread-safe: a command line.
 #ifndef ASSAY_TOOLS_ASSAY_CLUSTER_FILES_H_

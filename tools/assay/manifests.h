@@ -1,20 +1,45 @@
-// Manifests: files of objects as `kubectl apply -f` takes them.
+// Manifests: objects in files as `kubectl get -o yaml` writes them and `kubectl apply -f` takes
+// them.
+//
+// YAML (several documents), JSON and JSON lines (.jsonl); Lists; files, directories (their .yaml,
+// .yml, .json and .jsonl) and "-", standard input.
 //
 // Not thread-safe: a command line.
 #ifndef ASSAY_TOOLS_ASSAY_MANIFESTS_H_
 #define ASSAY_TOOLS_ASSAY_MANIFESTS_H_
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/object.h"
 #include "base/result.h"
+#include "base/yaml/yaml.h"
 
 namespace assay::tools {
 
-// YAML (several documents) or JSON; every served version of a kind. Objects of a namespaced kind
-// without a namespace are of "default". Errors: one line, "file:line: field: what is wrong".
-Result<std::vector<api::Object>> ReadManifests(const std::string& file);
+// Where an object is, and its YAML, if it is YAML.
+struct Place {
+  std::string file;
+  int line = 1;
+  const yaml::Node* yaml = nullptr;
+};
+
+// One line, "file:line: text", at the field's own line where it is there.
+Status ErrorAt(const Place& place, std::string_view field, const std::string& text);
+
+// `place` is good for the time of the call.
+using ManifestVisitor = std::function<Status(const std::string& json, const Place& place)>;
+// Calls `visit` for each object, in order, until it answers an error.
+Status VisitManifests(const std::string& argument, const ManifestVisitor& visit);
+
+Result<api::Object> DecodeManifest(const api::Kind& kind, const api::KindVersion& version,
+                                   const std::string& json, const Place& place);
+
+// Objects of every kind that is known, in every served version; those of a namespaced kind without
+// a namespace are of "default".
+Result<std::vector<api::Object>> ReadManifests(const std::string& argument);
 
 }  // namespace assay::tools
 
