@@ -1,19 +1,25 @@
 #include "controlplane/node/grpc_driver.h"
 
+#include <fcntl.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/completion_queue.h>
 #include <grpcpp/create_channel.h>
+#include <grpcpp/create_channel_posix.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/byte_buffer.h>
 #include <grpcpp/support/channel_arguments.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
-#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <mutex>
-#include <thread>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "api/kubelet/dra_health_v1.pb.h"
 #include "api/kubelet/dra_v1.pb.h"
@@ -24,9 +30,9 @@ namespace {
 
 namespace dra = k8s::io::kubelet::pkg::apis::dra::v1;
 
-// At least how often a connection is looked at that is kept, or waited for. The longer one is also
-// how long the end of the last connection may take.
-constexpr Duration kKeepInterval = std::chrono::milliseconds(100);
+// How often a connection is tried that is kept, or waited for. The driver is on this machine: what
+// a try costs is nothing.
+constexpr Duration kReconnectInterval = std::chrono::milliseconds(100);
 constexpr Duration kConnectInterval = std::chrono::milliseconds(10);
 
 Status FromGrpc(const grpc::Status& status) {
@@ -172,114 +178,148 @@ class StreamReactor : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::Byt
   std::function<void(Status)> on_end_;
 };
 
-// Watches channels' connectivity. gRPC works on a connection only while somebody polls for it: a
-// call under way does, else this thread's queue (else gRPC itself, every 5 s). A watch of that
-// queue cannot be cancelled, so each has a short deadline and is made anew.
-class ConnectivityPoller {
+// The connection to a socket. gRPC gets it connected: a channel of gRPC 1.51 that connects by
+// itself, and ends between its connect() and the driver's SETTINGS, leaves the descriptor open for
+// good (Subchannel::OnConnectingFinishedLocked drops the transport when it has been shut down).
+// A channel over a descriptor has no more than that, and closes it when it ends.
+//
+// Lives on the loop.
+class Link {
  public:
-  // The process's one, which lives as long as somebody holds it.
-  static std::shared_ptr<ConnectivityPoller> Get() {
-    static std::mutex mu;
-    static std::weak_ptr<ConnectivityPoller> shared;
-    const std::lock_guard<std::mutex> lock(mu);
-    std::shared_ptr<ConnectivityPoller> poller = shared.lock();
-    if (!poller) {
-      poller = std::make_shared<ConnectivityPoller>();
-      shared = poller;
-    }
-    return poller;
+  Link(EventLoop& loop, std::string socket_path)
+      : loop_(&loop), socket_path_(std::move(socket_path)) {}
+  ~Link() {
+    loop_->CancelTimer(end_timer_);
+    Disconnect();
   }
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
-  ConnectivityPoller() : thread_([this] { Run(); }) {}
-  ~ConnectivityPoller() {
-    {
-      const std::lock_guard<std::mutex> lock(mu_);
-      stopping_ = true;
-      queue_.Shutdown();
+  // Runs when the connection that there is ends, later.
+  void SetOnEnd(EventLoop::Task on_end) { on_end_ = std::move(on_end); }
+
+  // The channel that there is, or a new one. kUnavailable, in grpc-go's words, where the socket
+  // takes no connection.
+  Result<std::shared_ptr<grpc::Channel>> Connect() {
+    if (channel_ && HasEnded()) {
+      End();
     }
-    thread_.join();
-  }
-
-  // Calls `on_state` on this thread with the state of now and of whenever it may have changed, at
-  // least every `interval`, until `active` is false.
-  void Watch(std::shared_ptr<grpc::Channel> channel, Duration interval,
-             std::shared_ptr<std::atomic<bool>> active, std::function<void(bool)> on_state) {
-    Arm(new Entry{std::move(channel), interval, std::move(active), std::move(on_state)});
+    if (channel_) {
+      return channel_;
+    }
+    ASSAY_ASSIGN_OR_RETURN(const int socket, Dial());
+    const Status watched = WatchEnd(socket);
+    if (!watched.ok()) {
+      Disconnect();
+      ::close(socket);
+      return watched;
+    }
+    grpc::ChannelArguments arguments;
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+    channel_ = grpc::CreateCustomInsecureChannelFromFd(socket_path_, socket, arguments);
+    return channel_;
   }
 
  private:
-  struct Entry {
-    std::shared_ptr<grpc::Channel> channel;
-    Duration interval;
-    std::shared_ptr<std::atomic<bool>> active;  // Shared with who watches.
-    std::function<void(bool)> on_state;
-  };
-
-  // Takes `entry` over; the queue holds it as a bare pointer.
-  void Arm(Entry* entry) {
-    const grpc_connectivity_state state = entry->channel->GetState(/*try_to_connect=*/true);
-    if (*entry->active) {
-      entry->on_state(state == GRPC_CHANNEL_READY);
+  Result<int> Dial() const {
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    int error = socket_path_.size() < sizeof(address.sun_path) ? 0 : EINVAL;
+    socket_path_.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    // A unix socket connects at once or not at all.
+    if (error == 0 && (socket < 0 || ::connect(socket, reinterpret_cast<const sockaddr*>(&address),
+                                               sizeof(address)) != 0)) {
+      error = errno;
     }
-    const std::lock_guard<std::mutex> lock(mu_);
-    if (stopping_ || !*entry->active) {
-      delete entry;
-      return;
+    if (error == 0) {
+      return socket;
     }
-    entry->channel->NotifyOnStateChange(
-        state,
-        std::chrono::system_clock::now() +
-            std::chrono::duration_cast<std::chrono::system_clock::duration>(entry->interval),
-        &queue_, entry);
+    ::close(socket);
+    return UnavailableError(
+        "connection error: desc = \"transport: Error while dialing: dial unix " + socket_path_ +
+        ": connect: " + std::generic_category().message(error) + "\"");
   }
 
-  void Run() {
-    void* tag = nullptr;
-    bool ok = false;
-    while (queue_.Next(&tag, &ok)) {
-      // That gRPC has handed the entry over, ThreadSanitizer sees by this lock alone.
-      std::unique_lock<std::mutex>(mu_).unlock();
-      Arm(static_cast<Entry*>(tag));
+  // gRPC closes its descriptor when the peer has, so that the end is seen on a duplicate; and by an
+  // epoll of its own, since the loop would also be told of every byte that comes.
+  Status WatchEnd(int socket) {
+    socket_ = ::fcntl(socket, F_DUPFD_CLOEXEC, 0);
+    ended_ = ::epoll_create1(EPOLL_CLOEXEC);
+    epoll_event event = {};
+    event.events = EPOLLRDHUP;
+    if (socket_ < 0 || ended_ < 0 || ::epoll_ctl(ended_, EPOLL_CTL_ADD, socket_, &event) != 0) {
+      return ErrnoError(errno, "watching the connection to " + socket_path_);
+    }
+    return loop_->WatchReadable(ended_, [this] { End(); });
+  }
+  bool HasEnded() const {
+    epoll_event event = {};
+    return ::epoll_wait(ended_, &event, 1, /*timeout=*/0) > 0;
+  }
+  void End() {
+    Disconnect();
+    if (on_end_) {
+      loop_->CancelTimer(end_timer_);
+      end_timer_ = loop_->RunAfter(Duration(0), on_end_);
+    }
+  }
+  void Disconnect() {
+    channel_.reset();
+    if (ended_ >= 0) {
+      loop_->Unwatch(ended_);
+    }
+    for (int* descriptor : {&ended_, &socket_}) {
+      if (*descriptor >= 0) {
+        ::close(std::exchange(*descriptor, -1));
+      }
     }
   }
 
-  std::mutex mu_;
-  bool stopping_ = false;  // Guarded by mu_.
-  grpc::CompletionQueue queue_;
-  std::jthread thread_;
+  EventLoop* loop_;
+  std::string socket_path_;
+  std::shared_ptr<grpc::Channel> channel_;  // Shared with calls under way.
+  int socket_ = -1;                         // A duplicate of the channel's.
+  int ended_ = -1;                          // An epoll: readable when the connection has ended.
+  EventLoop::Task on_end_;
+  EventLoop::TimerId end_timer_ = EventLoop::kNoTimer;
 };
 
-// A watch, or a wait for a connection. `on_state` runs on the loop.
-class ConnectionWatch : public DriverCall {
+// Tries until there is a connection, or no time left.
+class ConnectionWait : public DriverCall {
  public:
-  ConnectionWatch(EventLoop& loop, std::shared_ptr<Poster> poster,
-                  std::shared_ptr<ConnectivityPoller> poller,
-                  std::shared_ptr<grpc::Channel> channel, Duration interval,
-                  std::function<void(bool connected)> on_state)
-      : loop_(&loop), poller_(std::move(poller)) {
-    poller_->Watch(std::move(channel), interval, active_,
-                   [poster = std::move(poster), active = active_,
-                    on_state = std::move(on_state)](bool connected) {
-                     poster->Post([active, on_state, connected] {
-                       if (*active) {
-                         on_state(connected);
-                       }
-                     });
-                   });
+  ConnectionWait(EventLoop& loop, std::weak_ptr<Link> link, Duration timeout,
+                 std::function<void(Status)> done)
+      : loop_(&loop),
+        link_(std::move(link)),
+        end_(loop.clock().Monotonic() + timeout),
+        done_(std::move(done)) {
+    TryAfter(Duration(0));
   }
-  ~ConnectionWatch() override {
-    *active_ = false;
-    loop_->CancelTimer(timer_);
-  }
-
-  void SetTimeout(Duration timeout, EventLoop::Task task) {
-    timer_ = loop_->RunAfter(timeout, std::move(task));
-  }
+  ~ConnectionWait() override { loop_->CancelTimer(timer_); }
 
  private:
+  void TryAfter(Duration delay) {
+    timer_ = loop_->RunAfter(delay, [this] {
+      const std::shared_ptr<Link> link = link_.lock();
+      if (!link) {
+        return;
+      }
+      const Status connected = link->Connect().status();
+      if (!connected.ok() && loop_->clock().Monotonic() < end_) {
+        TryAfter(kConnectInterval);
+        return;
+      }
+      // Who is told may destroy this.
+      const auto done = std::move(done_);
+      done(connected.ok() ? OkStatus() : DeadlineExceededError(connected.message()));
+    });
+  }
+
   EventLoop* loop_;
-  std::shared_ptr<ConnectivityPoller> poller_;
-  std::shared_ptr<std::atomic<bool>> active_ = std::make_shared<std::atomic<bool>>(true);
+  std::weak_ptr<Link> link_;
+  MonotonicTime end_;
+  std::function<void(Status)> done_;
   EventLoop::TimerId timer_ = EventLoop::kNoTimer;
 };
 
@@ -338,50 +378,30 @@ class GrpcDriverConnection : public DriverConnection {
       : loop_(&loop),
         socket_path_(socket_path),
         poster_(std::make_shared<Poster>(loop)),
-        poller_(ConnectivityPoller::Get()) {
+        link_(std::make_shared<Link>(loop, socket_path)) {
     KeepCallbackQueue();
-    grpc::ChannelArguments arguments;
-    // A connection of its own, as a restarted kubelet has, even to a socket that others use.
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    // The peer is on this machine: it is back as soon as it listens.
-    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
-    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 2000);
-    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-    channel_ = grpc::CreateCustomChannel("unix:" + socket_path, grpc::InsecureChannelCredentials(),
-                                         arguments);
   }
-  ~GrpcDriverConnection() override { poster_->Stop(); }
+  ~GrpcDriverConnection() override {
+    loop_->CancelTimer(connect_timer_);
+    poster_->Stop();
+  }
 
   const std::string& socket_path() const override { return socket_path_; }
 
   void KeepConnected(std::function<void(bool)> on_change) override {
-    keep_connected_ = std::make_unique<ConnectionWatch>(
-        *loop_, poster_, poller_, channel_, kKeepInterval,
-        [before = std::make_shared<bool>(false), on_change = std::move(on_change)](bool connected) {
-          if (std::exchange(*before, connected) != connected) {
-            on_change(connected);
-          }
-        });
+    on_change_ = std::move(on_change);
+    link_->SetOnEnd([this] {
+      // Not so: it is being waited for already.
+      if (std::exchange(connected_, false)) {
+        ConnectAfter(kReconnectInterval);
+        on_change_(false);
+      }
+    });
+    ConnectAfter(Duration(0));
   }
 
   Call WaitUntilConnected(Duration timeout, std::function<void(Status)> done) override {
-    auto finish = [done = std::move(done),
-                   finished = std::make_shared<bool>(false)](Status status) {
-      if (!std::exchange(*finished, true)) {
-        done(std::move(status));
-      }
-    };
-    auto watch = std::make_unique<ConnectionWatch>(*loop_, poster_, poller_, channel_,
-                                                   kConnectInterval, [finish](bool connected) {
-                                                     if (connected) {
-                                                       finish(OkStatus());
-                                                     }
-                                                   });
-    watch->SetTimeout(timeout, [finish, path = socket_path_] {
-      finish(DeadlineExceededError("no connection to " + path));
-    });
-    return watch;
+    return std::make_unique<ConnectionWait>(*loop_, link_, timeout, std::move(done));
   }
 
   Call GetInfo(Duration timeout, Callback<PluginInfo> done) override {
@@ -454,7 +474,9 @@ class GrpcDriverConnection : public DriverConnection {
                           std::function<void(std::vector<DeviceHealth>)> on_message,
                           std::function<void(Status)> on_end) override {
     auto state = std::make_shared<CallState>();
-    state->channel = channel_;
+    if (const Status connected = ConnectFor(*state); !connected.ok()) {
+      return Failed(std::move(state), connected, on_end);
+    }
     state->request = ToBuffer("");
     auto* reactor = new StreamReactor(
         state, poster_,
@@ -478,25 +500,28 @@ class GrpcDriverConnection : public DriverConnection {
   Call CallRaw(std::string method, std::string request, Duration timeout,
                Callback<std::string> done) override {
     auto state = std::make_shared<CallState>();
-    state->channel = channel_;
+    if (const Status connected = ConnectFor(*state); !connected.ok()) {
+      return Failed(std::move(state), connected,
+                    [done = std::move(done)](Status status) { done(std::move(status)); });
+    }
     state->request = ToBuffer(request);
     state->context.set_deadline(
         std::chrono::system_clock::now() +
         std::chrono::duration_cast<std::chrono::system_clock::duration>(timeout));
-    grpc::GenericStub(channel_).UnaryCall(
-        &state->context, method, grpc::StubOptions(), &state->request, &state->response,
-        [state, poster = poster_, done = std::move(done)](const grpc::Status& status) {
-          poster->Post([state, done, result = FromGrpc(status)] {
-            if (state->cancelled) {
-              return;
-            }
-            if (result.ok()) {
-              done(FromBuffer(state->response));
-            } else {
-              done(result);
-            }
-          });
-        });
+    grpc::GenericStub(state->channel)
+        .UnaryCall(&state->context, method, grpc::StubOptions(), &state->request, &state->response,
+                   [state, poster = poster_, done = std::move(done)](const grpc::Status& status) {
+                     poster->Post([state, done, result = FromGrpc(status)] {
+                       if (state->cancelled) {
+                         return;
+                       }
+                       if (result.ok()) {
+                         done(FromBuffer(state->response));
+                       } else {
+                         done(result);
+                       }
+                     });
+                   });
     return std::make_unique<CallHandle>(std::move(state));
   }
 
@@ -510,12 +535,38 @@ class GrpcDriverConnection : public DriverConnection {
                    });
   }
 
+  void ConnectAfter(Duration delay) {
+    connect_timer_ = loop_->RunAfter(delay, [this] {
+      if (!link_->Connect().ok()) {
+        ConnectAfter(kReconnectInterval);
+        return;
+      }
+      connected_ = true;
+      on_change_(true);
+    });
+  }
+
+  Status ConnectFor(CallState& state) {
+    ASSAY_ASSIGN_OR_RETURN(state.channel, link_->Connect());
+    return OkStatus();
+  }
+  // A call that could not begin.
+  Call Failed(std::shared_ptr<CallState> state, Status status, std::function<void(Status)> done) {
+    poster_->Post([state, status = std::move(status), done = std::move(done)] {
+      if (!state->cancelled) {
+        done(status);
+      }
+    });
+    return std::make_unique<CallHandle>(std::move(state));
+  }
+
   EventLoop* loop_;
   std::string socket_path_;
-  std::shared_ptr<Poster> poster_;              // Shared with calls under way.
-  std::shared_ptr<ConnectivityPoller> poller_;  // Shared with all connections.
-  std::shared_ptr<grpc::Channel> channel_;      // Shared with calls under way.
-  Call keep_connected_;
+  std::shared_ptr<Poster> poster_;  // Shared with calls under way.
+  std::shared_ptr<Link> link_;      // Shared with nobody: waits look whether it is still there.
+  std::function<void(bool)> on_change_;
+  bool connected_ = false;  // What on_change_ was told last.
+  EventLoop::TimerId connect_timer_ = EventLoop::kNoTimer;
 };
 
 }  // namespace

@@ -5,10 +5,14 @@
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -253,6 +257,42 @@ TEST_F(GrpcDriverTest, ReportsThatAConnectionGoesAndComesBack) {
   });
   std::unique_lock<std::mutex> lock(mu);
   changed.wait_for(lock, 20s, [&] { return states.empty(); });
+  loop.StopAndJoin();
+}
+
+// As when a driver is killed and the next one has just begun to listen: the agent lets go of the
+// connection that it is about to have, for the socket is another.
+TEST_F(GrpcDriverTest, AConnectionThatEndsBeforeTheDriverSpeaksLeavesNothingOpen) {
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un address = {};
+  address.sun_family = AF_UNIX;
+  Path().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  RealEventLoop loop;
+  loop.Start();
+  std::unique_ptr<DriverConnection> connection;
+  loop.Post([&] {
+    connection = GrpcDriverDialer(loop).Dial(Path());
+    connection->KeepConnected([](bool) {});
+  });
+  pollfd peer = {.fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC), .events = POLLRDHUP};
+  ASSERT_GE(peer.fd, 0);
+  std::promise<void> let_go;
+  loop.Post([&] {
+    connection.reset();
+    let_go.set_value();
+  });
+  let_go.get_future().wait();
+  // A client that still has the connection gets what it waits for, and must close it then.
+  constexpr int kSomeMilliseconds = 500;
+  constexpr int kLong = 10'000;
+  (void)::poll(&peer, 1, kSomeMilliseconds);
+  const std::string settings("\0\0\0\4\0\0\0\0\0", 9);
+  (void)::send(peer.fd, settings.data(), settings.size(), MSG_NOSIGNAL);
+  EXPECT_EQ(::poll(&peer, 1, kLong), 1) << "the connection is still open";
+  ::close(peer.fd);
+  ::close(listener);
   loop.StopAndJoin();
 }
 
