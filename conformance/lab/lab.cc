@@ -79,7 +79,7 @@ FileSnapshot SnapshotFiles(const std::filesystem::path& directory) {
   return files;
 }
 
-Lab::Lab(LabOptions options, TempDir root) : options_(std::move(options)), root_(std::move(root)) {}
+Lab::Lab(LabOptions options) : options_(std::move(options)) {}
 
 Lab::~Lab() {
   driver_.reset();
@@ -93,22 +93,21 @@ Lab::~Lab() {
 }
 
 Result<std::unique_ptr<Lab>> Lab::Open(LabOptions options) {
-  ASSAY_ASSIGN_OR_RETURN(TempDir root, TempDir::Create("assay"));
-  std::unique_ptr<Lab> lab(new Lab(std::move(options), std::move(root)));
+  std::unique_ptr<Lab> lab(new Lab(std::move(options)));
   ASSAY_RETURN_IF_ERROR(lab->SetUp());
   return lab;
 }
 
 Status Lab::SetUp() {
-  directories_.root = root_.path();
-  directories_.kubelet = root_ / "kubelet";
+  directories_.root = options_.root;
+  directories_.kubelet = options_.root / "kubelet";
   directories_.plugins = directories_.kubelet / "plugins";
   directories_.registry = directories_.kubelet / "plugins_registry";
-  directories_.cdi = root_ / "cdi";
-  directories_.state = root_ / "state";
-  directories_.dev = root_ / "dev";
+  directories_.cdi = options_.root / "cdi";
+  directories_.state = options_.root / "state";
+  directories_.dev = options_.root / "dev";
   for (const auto& directory : {directories_.plugins, directories_.registry, directories_.cdi,
-                                directories_.state, directories_.dev, root_ / "cluster"}) {
+                                directories_.state, directories_.dev, options_.root / "cluster"}) {
     ASSAY_RETURN_IF_ERROR(MakeDirectories(directory));
   }
   ASSAY_RETURN_IF_ERROR(SetUpCluster());
@@ -122,7 +121,7 @@ Status Lab::SetUpCluster() {
   const bool whole = options_.whole_cluster;
   ASSAY_ASSIGN_OR_RETURN(cluster_,
                          controlplane::Cluster::Start(
-                             {.directory = root_ / "cluster",
+                             {.directory = options_.root / "cluster",
                               .namespaces = {"default", "kube-system", std::string(kNamespace)},
                               .garbage_collector = whole,
                               .claim_controller = whole,
@@ -168,7 +167,7 @@ Status Lab::SetUpFakeGpus() {
   const std::filesystem::path state = variables.at("FAKEGPU_STATE");
   ASSAY_RETURN_IF_ERROR(fakegpu::control::Node::Create(state, node_file).status());
   ASSAY_ASSIGN_OR_RETURN(const fakegpu::host::DriverRoot devices,
-                         fakegpu::host::WriteDevices(state, root_.path()));
+                         fakegpu::host::WriteDevices(state, options_.root));
   has_device_nodes_ = devices.devices_refused == 0;
   ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
   return OkStatus();
@@ -182,9 +181,9 @@ Status Lab::SetUpAgent() {
     options.node_name = std::string(kNodeName);
     options.kubelet_root = directories_.kubelet;
     options.cdi_directories = {directories_.cdi};
-    options.record_directory = root_ / "containers";
+    options.record_directory = options_.root / "containers";
     if (!options_.profile.fakegpu.empty()) {
-      options.fakegpu_state = root_ / "fakegpu/state";
+      options.fakegpu_state = options_.root / "fakegpu/state";
     }
     agent_ = std::make_unique<controlplane::node::NodeAgent>(*agent_client_, std::move(options));
     started = agent_->Start();
@@ -203,8 +202,8 @@ Variables Lab::VariablesFor(const std::string& instance) const {
           {"DRIVER_NAME", options_.profile.driver},
           {"INSTANCE", instance},
           {"DEV_DIR", directories_.dev.string()},
-          {"PROC_DIR", (root_.path() / "proc").string()},
-          {"FAKEGPU_STATE", (root_.path() / "fakegpu" / "state").string()},
+          {"PROC_DIR", (options_.root / "proc").string()},
+          {"FAKEGPU_STATE", (options_.root / "fakegpu" / "state").string()},
           {"NVML_LIBRARY", NvmlLibrary(options_.bin_directory)},
           {"PROFILE_DIR", options_.profile.file.parent_path().string()},
           {"BIN_DIR", options_.bin_directory.string()}};

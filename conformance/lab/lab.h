@@ -2,10 +2,11 @@
 // the profile asks for them, and the driver itself. It plays the kubelet towards the driver, as far
 // as a suite wants it to.
 //
-// Everything lies below one temporary directory and listens on sockets in it or on ports that the
+// Everything lies below one directory and listens on sockets in it or on ports that the
 // system chooses, so that any number of labs work side by side.
 //
-//   ASSAY_ASSIGN_OR_RETURN(auto lab, Lab::Open({.profile = profile, .spawner = spawner.get()}));
+//   ASSAY_ASSIGN_OR_RETURN(
+//       auto lab, Lab::Open({.profile = profile, .root = root, .spawner = spawner.get()}));
 //   ASSAY_ASSIGN_OR_RETURN(Driver* driver, lab->EnsureDriver());
 //   driver->service().Prepare({claim.reference()});
 //
@@ -25,7 +26,6 @@
 #include "api/client/blocking_client.h"
 #include "api/resource/types.h"
 #include "base/result.h"
-#include "base/temp_dir.h"
 #include "conformance/lab/driver.h"
 #include "conformance/testee/device_hooks.h"
 #include "conformance/testee/profile.h"
@@ -66,6 +66,9 @@ bool PoolsAreComplete(const std::vector<api::resource::ResourceSlice>& slices);
 
 struct LabOptions {
   Profile profile;
+  // An empty directory with a short path (unix sockets live below it), removed by its owner when
+  // the lab is gone.
+  std::filesystem::path root;
   Spawner* spawner = nullptr;  // Outlives the lab.
   // Where the driver's output is kept; empty: nowhere.
   std::filesystem::path log_directory;
@@ -127,14 +130,13 @@ class Lab {
   std::string NewUid();
 
  private:
-  explicit Lab(LabOptions options, TempDir root);
+  explicit Lab(LabOptions options);
   Status SetUp();
   Status SetUpCluster();
   Status SetUpFakeGpus();
   Status SetUpAgent();
 
   LabOptions options_;
-  TempDir root_;
   Directories directories_;
   std::unique_ptr<controlplane::Cluster> cluster_;
   std::filesystem::path driver_kubeconfig_;

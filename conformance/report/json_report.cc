@@ -72,6 +72,7 @@ std::string JsonReport(const RuleSet& rules, const RunResult& result) {
               {"testee", result.testee},
               {"driver", result.driver},
               {"filter", result.filter},
+              {"shard", result.shard},
               {"started", FormatRfc3339(result.started)},
               {"milliseconds", Milliseconds(result.elapsed)},
               {"conclusion", std::string(ConclusionName(result.conclusion))}};

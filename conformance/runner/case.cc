@@ -123,8 +123,8 @@ Lab& Case::lab() { return *internal::CurrentCase().lab; }
 
 void Case::SetUp() {
   const internal::CaseContext& context = internal::CurrentCase();
-  if (context.interrupted) {
-    EndCase(Outcome::kHarnessError, "the run was interrupted");
+  if (context.skip) {
+    LeaveTest(::testing::TestPartResult::kSkip, __FILE__, __LINE__, "not to be run here");
   }
   if (!context.info->feature.empty() && !lab().profile().Declares(context.info->feature)) {
     EndCase(Outcome::kNotApplicable, context.info->feature + " is not declared");
@@ -133,9 +133,13 @@ void Case::SetUp() {
   ASSERT_DRIVER(started.ok()) << "the driver did not become ready: " << started.status().message();
   output_mark_ = driver().process().output_bytes();
   cdi_before_ = CdiFiles();
+  began_ = true;
 }
 
 void Case::TearDown() {
+  if (!began_ && !HasFailure()) {
+    return;
+  }
   Driver* const left = lab().driver();
   if (left != nullptr) {
     internal::CurrentCase().output = OutputOfCase();

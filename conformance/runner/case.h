@@ -175,6 +175,7 @@ class Case : public ::testing::Test {
   std::vector<ResourceClaim> claims_;
   std::vector<ClaimReference> to_unprepare_;
   int claim_names_ = 0;
+  bool began_ = false;  // SetUp came to its end.
   bool exit_expected_ = false;
   std::uint64_t output_mark_ = 0;
   FileSnapshot cdi_before_;
@@ -200,7 +201,7 @@ struct CaseContext {
   std::optional<Outcome> outcome;
   std::string message;
   std::string output;  // The driver's, in the window of the case.
-  bool interrupted = false;
+  bool skip = false;   // Another worker of the run has it, or the run is to end.
 };
 CaseContext& CurrentCase();
 

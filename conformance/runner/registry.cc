@@ -42,6 +42,13 @@ bool Matches(std::string_view pattern, std::string_view text) {
          Matches(pattern.substr(1), text.substr(1));
 }
 
+bool Matches(std::string_view pattern, const CaseInfo& info) {
+  return Matches(pattern, info.FullName()) || Matches(pattern, info.suite) ||
+         std::ranges::any_of(info.rules, [&](const std::string& rule) {
+           return Matches(pattern, rule) || Matches(pattern, rule.substr(0, rule.find('-')));
+         });
+}
+
 // The statement above the test at `line`, if no other test is between them.
 Statement* StatementFor(const std::string& file, int line, int previous_test) {
   Statements& statements = AllStatements();
@@ -127,24 +134,18 @@ DecidedRules RulesDecidedBy(const std::vector<CaseInfo>& cases) {
   return decided;
 }
 
-Result<std::string> SelectCases(const std::vector<CaseInfo>& cases, const std::string& filter) {
-  std::string selected;
-  std::set<std::string> names;
+Result<std::vector<CaseInfo>> SelectCases(const std::vector<CaseInfo>& cases,
+                                          const std::string& filter) {
+  std::vector<bool> selected(cases.size(), filter.empty());
   std::string_view rest = filter;
   while (!rest.empty()) {
     const std::size_t end = std::min(rest.find(':'), rest.size());
     const std::string_view pattern = rest.substr(0, end);
     rest.remove_prefix(std::min(end + 1, rest.size()));
     bool found = pattern.empty();
-    for (const CaseInfo& each : cases) {
-      const bool matches =
-          Matches(pattern, each.FullName()) || Matches(pattern, each.suite) ||
-          std::ranges::any_of(each.rules, [&](const std::string& rule) {
-            return Matches(pattern, rule) || Matches(pattern, rule.substr(0, rule.find('-')));
-          });
-      found = found || matches;
-      if (matches && names.insert(each.FullName()).second) {
-        selected += (selected.empty() ? "" : ":") + each.FullName();
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      if (Matches(pattern, cases[i])) {
+        selected[i] = found = true;
       }
     }
     if (!found) {
@@ -153,7 +154,48 @@ Result<std::string> SelectCases(const std::vector<CaseInfo>& cases, const std::s
                                   "or areas (PREP), separated by ':'");
     }
   }
-  return selected.empty() ? "*" : selected;
+  std::vector<CaseInfo> result;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (selected[i]) {
+      result.push_back(cases[i]);
+    }
+  }
+  return result;
+}
+
+Result<std::vector<CaseInfo>> CasesOfShard(const std::vector<CaseInfo>& cases, const Shard& shard) {
+  // Groups of cases that share rules, each named by its first rule.
+  std::map<std::string, std::string> parents;
+  const auto group_of = [&](std::string rule) {
+    for (auto at = parents.find(rule); at != parents.end() && at->second != rule;
+         at = parents.find(rule)) {
+      rule = at->second;
+    }
+    return rule;
+  };
+  for (const CaseInfo& each : cases) {
+    const std::string group = group_of(each.rules.front());
+    for (const std::string& rule : each.rules) {
+      parents[group_of(rule)] = group;
+    }
+  }
+  std::map<std::string, std::size_t> numbers;
+  std::vector<CaseInfo> result;
+  for (const CaseInfo& each : cases) {
+    const std::size_t number =
+        numbers.emplace(group_of(each.rules.front()), numbers.size()).first->second;
+    if (number % static_cast<std::size_t>(shard.count) ==
+        static_cast<std::size_t>(shard.index) - 1) {
+      result.push_back(each);
+    }
+  }
+  if (result.empty()) {
+    return InvalidArgumentError("shard " + std::to_string(shard.index) + "/" +
+                                std::to_string(shard.count) + " has no case: the " +
+                                std::to_string(cases.size()) + " selected come in " +
+                                std::to_string(numbers.size()) + " groups that belong together");
+  }
+  return result;
 }
 
 }  // namespace assay::conformance

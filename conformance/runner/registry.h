@@ -37,10 +37,21 @@ Result<std::vector<CaseInfo>> AllCases(const RuleSet& rules);
 
 DecidedRules RulesDecidedBy(const std::vector<CaseInfo>& cases);
 
-// The GoogleTest filter for `filter`: patterns separated by ':', each of a case ("Prepare.*"), of a
-// suite, or of a rule or area ("PREP-01", "PREP-*", "PREP"). kInvalidArgument names a pattern that
-// selects nothing.
-Result<std::string> SelectCases(const std::vector<CaseInfo>& cases, const std::string& filter);
+// What `filter` selects of `cases`: patterns separated by ':', each of a case ("Prepare.*"), of a
+// suite, or of a rule or area ("PREP-01", "PREP-*", "PREP"); all for an empty one. kInvalidArgument
+// names a pattern that selects nothing.
+Result<std::vector<CaseInfo>> SelectCases(const std::vector<CaseInfo>& cases,
+                                          const std::string& filter);
+
+// One of `count` parts of a run, for machines that share it. Counted from 1.
+struct Shard {
+  int index = 1;
+  int count = 1;
+};
+
+// The cases of a shard. All that decide a rule are in the same one, so that each shard's verdicts
+// hold for themselves. kInvalidArgument for a shard without a case.
+Result<std::vector<CaseInfo>> CasesOfShard(const std::vector<CaseInfo>& cases, const Shard& shard);
 
 // For DECIDES.
 bool RegisterDecides(const char* file, int line, std::initializer_list<const char*> rules);

@@ -11,6 +11,7 @@
 namespace assay::conformance {
 namespace {
 
+using ::assay::testing::IsOk;
 using ::assay::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -22,24 +23,48 @@ std::vector<CaseInfo> Cases() {
           {.suite = "Sockets", .name = "Listen", .rules = {"REG-01"}}};
 }
 
-std::string Selected(const std::string& filter) {
-  return SelectCases(Cases(), filter).value_or("error");
+std::vector<std::string> NamesOf(const std::vector<CaseInfo>& cases) {
+  std::vector<std::string> names;
+  for (const CaseInfo& each : cases) {
+    names.push_back(each.FullName());
+  }
+  return names;
+}
+
+std::vector<std::string> Selected(const std::string& filter) {
+  const Result<std::vector<CaseInfo>> selected = SelectCases(Cases(), filter);
+  EXPECT_THAT(selected, IsOk());
+  return selected.ok() ? NamesOf(*selected) : std::vector<std::string>();
 }
 
 TEST(SelectCasesTest, TakesCasesSuitesRulesAndAreas) {
-  EXPECT_EQ(Selected(""), "*");
-  EXPECT_EQ(Selected("Prepare.Once"), "Prepare.Once");
-  EXPECT_EQ(Selected("Prepare"), "Prepare.Twice:Prepare.Once");
-  EXPECT_EQ(Selected("*.T*"), "Prepare.Twice");
-  EXPECT_EQ(Selected("PREP-02"), "Prepare.Twice");
-  EXPECT_EQ(Selected("PREP-0?"), "Prepare.Twice:Prepare.Once");
-  EXPECT_EQ(Selected("REG"), "Sockets.Listen");
-  EXPECT_EQ(Selected("REG:Prepare.Once:REG-01"), "Sockets.Listen:Prepare.Once");
+  EXPECT_THAT(Selected(""), ElementsAre("Prepare.Twice", "Prepare.Once", "Sockets.Listen"));
+  EXPECT_THAT(Selected("Prepare.Once"), ElementsAre("Prepare.Once"));
+  EXPECT_THAT(Selected("Prepare"), ElementsAre("Prepare.Twice", "Prepare.Once"));
+  EXPECT_THAT(Selected("*.T*"), ElementsAre("Prepare.Twice"));
+  EXPECT_THAT(Selected("PREP-02"), ElementsAre("Prepare.Twice"));
+  EXPECT_THAT(Selected("PREP-0?"), ElementsAre("Prepare.Twice", "Prepare.Once"));
+  EXPECT_THAT(Selected("REG"), ElementsAre("Sockets.Listen"));
+  EXPECT_THAT(Selected("REG:Prepare.Once:REG-01"), ElementsAre("Prepare.Once", "Sockets.Listen"));
 }
 
 TEST(SelectCasesTest, RefusesWhatSelectsNothing) {
   EXPECT_THAT(SelectCases(Cases(), "Prepare:UNPR-01"),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("'UNPR-01' selects no case")));
+}
+
+TEST(CasesOfShardTest, KeepsTogetherWhatDecidesARule) {
+  std::vector<CaseInfo> cases = Cases();
+  cases.push_back({.suite = "Late", .name = "Both", .rules = {"REG-01", "PREP-02"}});
+  // Prepare.Twice and Sockets.Listen are one group through Late.Both.
+  const auto first = CasesOfShard(cases, {.index = 1, .count = 2});
+  const auto second = CasesOfShard(cases, {.index = 2, .count = 2});
+  ASSERT_THAT(first, IsOk());
+  ASSERT_THAT(second, IsOk());
+  EXPECT_THAT(NamesOf(*first), ElementsAre("Prepare.Twice", "Sockets.Listen", "Late.Both"));
+  EXPECT_THAT(NamesOf(*second), ElementsAre("Prepare.Once"));
+  EXPECT_THAT(CasesOfShard(cases, {.index = 3, .count = 3}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("shard 3/3 has no case")));
 }
 
 TEST(RulesDecidedByTest, NamesTheCasesOfEachRule) {

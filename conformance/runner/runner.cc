@@ -1,25 +1,30 @@
 #include "conformance/runner/runner.h"
 
-#include <gtest/gtest.h>
+#include <poll.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
-#include <memory>
+#include <cerrno>
 #include <ostream>
 #include <set>
+#include <string_view>
+#include <thread>
 #include <utility>
 
-#include "base/file.h"
+#include "base/temp_dir.h"
 #include "conformance/expectations/expectations.h"
-#include "conformance/lab/lab.h"
 #include "conformance/runner/case.h"
-#include "conformance/runner/registry.h"
+#include "conformance/runner/worker.h"
 
 namespace assay::conformance {
 namespace {
 
-constexpr std::size_t kMaxDetailsBytes = 16'384;
+// A lab and a driver's start are not worth it for fewer.
+constexpr std::size_t kCasesPerWorker = 8;
+// Cases wait for their driver most of the time.
+constexpr unsigned kWorkersPerCore = 2;
+constexpr unsigned kMaxWorkers = 8;
+// Workers that are started in the place of those that died.
+constexpr int kMaxReplacements = 5;
 
 std::string_view Word(Outcome outcome) {
   switch (outcome) {
@@ -80,118 +85,179 @@ class Progress {
   bool terminal_;
 };
 
-// GoogleTest's view of a case, made into a CaseResult.
-class Recorder : public ::testing::EmptyTestEventListener {
+// The workers of a run, and what became of its cases.
+class Workers {
  public:
-  Recorder(const std::vector<CaseInfo>& cases, Lab& lab, const RunOptions& options,
-           const std::set<std::string>& expected)
-      : cases_(cases),
-        lab_(lab),
-        options_(options),
+  Workers(const RunOptions& options, const std::vector<CaseInfo>& cases,
+          const std::set<std::string>& expected, CaseQueue queue, TempDir root)
+      : options_(options),
+        cases_(cases),
         expected_(expected),
+        queue_(std::move(queue)),
+        root_(std::move(root)),
+        results_(cases.size()),
         progress_(options.progress, options.terminal) {}
 
-  void OnTestIterationStart(const ::testing::UnitTest& unit_test, int) override {
-    total_ = unit_test.test_to_run_count();
-  }
-
-  void OnTestStart(const ::testing::TestInfo& test) override {
-    const std::string name = std::string(test.test_suite_name()) + "." + test.name();
-    const auto info = std::ranges::find(cases_, name, &CaseInfo::FullName);
-    interrupted_ = interrupted_ || (options_.interrupted && options_.interrupted());
-    internal::CurrentCase() = {.lab = &lab_, .info = &*info, .interrupted = interrupted_};
-    failures_.clear();
-    begin_ = Clock::Real().Monotonic();
-    progress_.Begin(*info, ++number_, total_);
-  }
-
-  void OnTestPartResult(const ::testing::TestPartResult& part) override {
-    if (part.failed()) {
-      std::string message = part.message();
-      while (message.ends_with('\n')) {
-        message.pop_back();
+  // An error if no case can be run at all.
+  Status Run() {
+    const std::size_t jobs = Jobs();
+    for (std::size_t i = 0; i < jobs; ++i) {
+      ASSAY_RETURN_IF_ERROR(StartOne());
+    }
+    while (!workers_.empty()) {
+      WaitForNews();
+      for (std::size_t i = 0; i < workers_.size();) {
+        if ((polled_[i].revents & (POLLIN | POLLHUP | POLLERR)) == 0 || ReadFrom(workers_[i])) {
+          ++i;
+          continue;
+        }
+        const bool died = Bury(workers_[i]);
+        workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
+        polled_.erase(polled_.begin() + static_cast<std::ptrdiff_t>(i));
+        if (died && !AllEnded() && !queue_.stopped() && replacements_++ < kMaxReplacements) {
+          ASSAY_RETURN_IF_ERROR(StartOne());
+          polled_.push_back({});
+        }
       }
-      failures_.push_back({part.file_name() == nullptr ? "" : part.file_name(), part.line_number(),
-                           std::move(message)});
+    }
+    progress_.Done();
+    return cannot_start_;
+  }
+
+  // Of the cases that ran, in the order of the cases.
+  std::vector<CaseResult> TakeResults() {
+    std::vector<CaseResult> results;
+    for (std::optional<CaseResult>& each : results_) {
+      if (each) {
+        results.push_back(*std::move(each));
+      }
+    }
+    return results;
+  }
+
+  std::vector<std::string> TakeTrouble() const {
+    std::vector<std::string> trouble(trouble_.begin(), trouble_.end());
+    if (!AllEnded()) {
+      trouble.push_back(std::to_string(cases_.size() - static_cast<std::size_t>(ended_)) + " of " +
+                        std::to_string(cases_.size()) + " cases did not run");
+    }
+    return trouble;
+  }
+
+ private:
+  std::size_t Jobs() const {
+    const unsigned by_cores =
+        std::clamp(kWorkersPerCore * std::thread::hardware_concurrency(), 1U, kMaxWorkers);
+    const std::size_t jobs = !options_.profile.parallel ? 1
+                             : options_.jobs > 0        ? static_cast<std::size_t>(options_.jobs)
+                                                        : by_cores;
+    return std::min(jobs, (cases_.size() + kCasesPerWorker - 1) / kCasesPerWorker);
+  }
+
+  Status StartOne() {
+    ++started_;
+    ASSAY_ASSIGN_OR_RETURN(
+        Worker worker,
+        Worker::Start({.cases = &cases_,
+                       .queue = &queue_,
+                       .profile = options_.profile,
+                       .root = root_ / std::to_string(started_),
+                       .bin_directory = options_.bin_directory,
+                       .log_directory = options_.log_directory.empty()
+                                            ? std::filesystem::path()
+                                            : options_.log_directory / std::to_string(started_),
+                       .interrupted = options_.interrupted}));
+    workers_.push_back(std::move(worker));
+    return OkStatus();
+  }
+
+  // Returns when a worker has something to tell, or a signal came.
+  void WaitForNews() {
+    polled_.clear();
+    for (const Worker& worker : workers_) {
+      polled_.push_back({.fd = worker.fd(), .events = POLLIN, .revents = 0});
+    }
+    (void)poll(polled_.data(), polled_.size(), -1);
+    if (options_.interrupted && options_.interrupted()) {
+      trouble_.insert("the run was interrupted");
+      queue_.Stop();
     }
   }
 
-  void OnTestEnd(const ::testing::TestInfo&) override {
-    const internal::CaseContext& context = internal::CurrentCase();
-    CaseResult result;
-    result.suite = context.info->suite;
-    result.name = context.info->name;
-    result.rules = context.info->rules;
-    result.file = context.info->file;
-    result.line = context.info->line;
-    result.elapsed = Clock::Real().Monotonic() - begin_;
-    if (!failures_.empty()) {
-      result.outcome = Outcome::kFailed;
-      result.message = failures_.front().message;
-      result.line = failures_.front().line > 0 ? failures_.front().line : result.line;
-      for (std::size_t i = 1; i < failures_.size(); ++i) {
-        result.details += "also: " + failures_[i].message + "\n";
+  // False at the worker's end.
+  bool ReadFrom(Worker& worker) {
+    std::vector<WorkerMessage> messages;
+    const bool more = worker.Read(&messages);
+    for (WorkerMessage& message : messages) {
+      switch (message.kind) {
+        case WorkerMessage::Kind::kBegan:
+          progress_.Begin(cases_[message.index], ++begun_, static_cast<int>(cases_.size()));
+          break;
+        case WorkerMessage::Kind::kEnded:
+          End(message.index, std::move(message.result));
+          break;
+        case WorkerMessage::Kind::kTrouble:
+          trouble_.insert(message.status.message());
+          break;
+        case WorkerMessage::Kind::kCannotStart:
+          if (cannot_start_.ok()) {
+            cannot_start_ = message.status;
+          }
+          queue_.Stop();
+          break;
       }
-    } else if (context.outcome) {
-      result.outcome = *context.outcome;
-      result.message = context.message;
     }
-    if (result.outcome == Outcome::kFailed && !context.output.empty()) {
-      std::string output = context.output;
-      if (output.size() > kMaxDetailsBytes) {
-        output.erase(0, output.size() - kMaxDetailsBytes);
-      }
-      result.details += "the driver wrote:\n" + output;
-    }
+    return more;
+  }
+
+  bool AllEnded() const { return ended_ == static_cast<int>(cases_.size()); }
+
+  void End(std::size_t index, CaseResult result) {
+    const CaseInfo& info = cases_[index];
+    result.suite = info.suite;
+    result.name = info.name;
+    result.rules = info.rules;
+    result.file = info.file;
     CaseResult shown = result;
     if (shown.outcome == Outcome::kFailed && expected_.contains(shown.FullName())) {
       shown.outcome = Outcome::kFailedAsExpected;
     }
-    progress_.End(shown, number_, total_);
-    results_.push_back(std::move(result));
+    progress_.End(shown, ++ended_, static_cast<int>(cases_.size()));
+    results_[index] = std::move(result);
   }
 
-  void OnTestProgramEnd(const ::testing::UnitTest&) override { progress_.Done(); }
+  // What a worker leaves that has ended; whether it died.
+  bool Bury(Worker& worker) {
+    const std::optional<std::string> failure = worker.Failure();
+    if (!failure) {
+      return false;
+    }
+    if (const std::optional<std::size_t> index = worker.running()) {
+      End(*index, {.outcome = Outcome::kHarnessError,
+                   .message = "the harness itself ended in this case: it " + *failure,
+                   .line = cases_[*index].line});
+    } else {
+      trouble_.insert("the harness itself ended between cases: it " + *failure);
+    }
+    return true;
+  }
 
-  std::vector<CaseResult> TakeResults() { return std::move(results_); }
-  bool interrupted() const { return interrupted_; }
-
- private:
-  struct Failure {
-    std::string file;
-    int line;
-    std::string message;
-  };
-
-  const std::vector<CaseInfo>& cases_;
-  Lab& lab_;
   const RunOptions& options_;
+  const std::vector<CaseInfo>& cases_;
   const std::set<std::string>& expected_;
+  CaseQueue queue_;
+  TempDir root_;  // What dead workers leave goes with it.
+  std::vector<std::optional<CaseResult>> results_;
   Progress progress_;
-  std::vector<Failure> failures_;
-  std::vector<CaseResult> results_;
-  MonotonicTime begin_{};
-  int number_ = 0;
-  int total_ = 0;
-  bool interrupted_ = false;
+  std::vector<Worker> workers_;
+  std::vector<pollfd> polled_;  // As workers_.
+  std::set<std::string> trouble_;
+  Status cannot_start_;
+  int started_ = 0;
+  int replacements_ = 0;
+  int begun_ = 0;
+  int ended_ = 0;
 };
-
-// GoogleTest with our listener in the place of its printer.
-void RunAll(Recorder* recorder, const std::string& filter) {
-  // GoogleTest takes its own flags from here; ours are set below.
-  int argc = 1;
-  char name[] = "assay";
-  char* argv[] = {name, nullptr};
-  ::testing::InitGoogleTest(&argc, argv);
-  ::testing::GTEST_FLAG(filter) = filter;
-  ::testing::GTEST_FLAG(catch_exceptions) = true;
-  ::testing::TestEventListeners& listeners = ::testing::UnitTest::GetInstance()->listeners();
-  delete listeners.Release(listeners.default_result_printer());
-  listeners.Append(recorder);
-  // The verdict is ours, not GoogleTest's.
-  [[maybe_unused]] const int failed = RUN_ALL_TESTS();
-  listeners.Release(recorder);
-}
 
 std::set<std::string> Names(const std::vector<CaseInfo>& cases) {
   std::set<std::string> names;
@@ -204,8 +270,9 @@ std::set<std::string> Names(const std::vector<CaseInfo>& cases) {
 }  // namespace
 
 Result<RunResult> RunCertification(const RuleSet& rules, const RunOptions& options) {
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<CaseInfo> cases, AllCases(rules));
-  ASSAY_ASSIGN_OR_RETURN(const std::string filter, SelectCases(cases, options.filter));
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<CaseInfo> all, AllCases(rules));
+  ASSAY_ASSIGN_OR_RETURN(std::vector<CaseInfo> cases, SelectCases(all, options.filter));
+  ASSAY_ASSIGN_OR_RETURN(cases, CasesOfShard(cases, options.shard));
   Expectations expectations;
   if (!options.profile.expectations.empty()) {
     ASSAY_ASSIGN_OR_RETURN(expectations, Expectations::ParseFile(options.profile.expectations));
@@ -220,32 +287,20 @@ Result<RunResult> RunCertification(const RuleSet& rules, const RunOptions& optio
   result.driver = options.profile.driver;
   result.assay_version = options.assay_version;
   result.filter = options.filter;
+  if (options.shard.count > 1) {
+    result.shard = std::to_string(options.shard.index) + "/" + std::to_string(options.shard.count);
+  }
   result.started = Clock::Real().Now();
   const MonotonicTime begin = Clock::Real().Monotonic();
-  ASSAY_ASSIGN_OR_RETURN(const std::unique_ptr<Lab> lab,
-                         Lab::Open({.profile = options.profile,
-                                    .spawner = options.spawner,
-                                    .log_directory = options.log_directory,
-                                    .bin_directory = options.bin_directory}));
-  // A program that cannot be executed at all is no verdict on a driver.
-  if (const Result<Driver*> started = lab->EnsureDriver(); !started.ok()) {
-    if (started.status().code() == StatusCode::kNotFound ||
-        started.status().code() == StatusCode::kPermissionDenied ||
-        started.status().code() == StatusCode::kFailedPrecondition) {
-      return started.status();
-    }
-    result.trouble.push_back("the driver did not become ready: " + started.status().message());
-  }
-
-  Recorder recorder(cases, *lab, options, expected);
-  RunAll(&recorder, filter);
-  result.cases = recorder.TakeResults();
-  if (recorder.interrupted()) {
-    result.trouble.emplace_back("the run was interrupted");
-  }
-  result.broken_expectations = expectations.Apply(Names(cases), result.cases);
+  ASSAY_ASSIGN_OR_RETURN(CaseQueue queue, CaseQueue::Create(cases.size()));
+  ASSAY_ASSIGN_OR_RETURN(TempDir root, TempDir::Create());
+  Workers workers(options, cases, expected, std::move(queue), std::move(root));
+  ASSAY_RETURN_IF_ERROR(workers.Run());
+  result.cases = workers.TakeResults();
+  result.trouble = workers.TakeTrouble();
+  result.broken_expectations = expectations.Apply(Names(all), result.cases);
   result.elapsed = Clock::Real().Monotonic() - begin;
-  result.rules = JudgeRules(rules, result.cases, RulesDecidedBy(cases));
+  result.rules = JudgeRules(rules, result.cases, RulesDecidedBy(all));
   result.conclusion = Conclude(result);
   return result;
 }

@@ -1,7 +1,7 @@
-// Runner: one certification, from a profile to a RunResult: selects cases, runs them with
-// GoogleTest against one lab, shows progress, judges.
+// Runner: one certification, from a profile to a RunResult: selects cases, has them run by workers
+// side by side, each with a lab of its own, shows progress, judges.
 //
-// Runs once per process: GoogleTest keeps its state in globals. Not thread-safe.
+// Not thread-safe: call it while the process has one thread, because it forks.
 #ifndef ASSAY_CONFORMANCE_RUNNER_RUNNER_H_
 #define ASSAY_CONFORMANCE_RUNNER_RUNNER_H_
 
@@ -12,18 +12,22 @@
 
 #include "base/result.h"
 #include "conformance/rules/rules.h"
+#include "conformance/runner/registry.h"
 #include "conformance/testee/profile.h"
-#include "conformance/testee/spawner.h"
 #include "conformance/verdict/verdict.h"
 
 namespace assay::conformance {
 
 struct RunOptions {
   Profile profile;
-  std::string filter;                   // As SelectCases takes it; empty: everything.
-  Spawner* spawner = nullptr;           // Outlives the run.
+  std::string filter;  // As SelectCases takes it; empty: everything.
+  Shard shard;         // Of what the filter selects.
+  // Workers at most; 0: as suits the machine. One where the profile says that the
+  // driver cannot run twice on a machine.
+  int jobs = 0;
   std::filesystem::path bin_directory;  // ${BIN_DIR}
-  std::filesystem::path log_directory;  // Of the driver's output; empty: kept nowhere.
+  // Of the driver's output, a directory for each worker: "1", "2", ... Empty: kept nowhere.
+  std::filesystem::path log_directory;
   std::string assay_version;
   // Where progress goes; null: nowhere. On a terminal one line tells where the run is, and only
   // failures stay; else each case has a line.
@@ -34,7 +38,7 @@ struct RunOptions {
 };
 
 // kInvalidArgument, kFailedPrecondition and the like for set-up trouble before any case ran: a
-// wrong filter or expectations file, a program that cannot be executed, no room for a lab.
+// wrong filter, shard or expectations file, a program that cannot be executed, no room for a lab.
 Result<RunResult> RunCertification(const RuleSet& rules, const RunOptions& options);
 
 }  // namespace assay::conformance

@@ -48,8 +48,8 @@ class ProfileParser {
 
   Result<Profile> Parse(const yaml::Node& root) {
     ASSAY_RETURN_IF_ERROR(
-        root.CheckKeys({"name", "driver", "start", "stop", "draVersions", "features", "files",
-                        "claims", "devices", "hooks", "expectations"}));
+        root.CheckKeys({"name", "driver", "start", "stop", "parallel", "draVersions", "features",
+                        "files", "claims", "devices", "hooks", "expectations"}));
     ASSAY_ASSIGN_OR_RETURN(profile_.name, root.GetString("name"));
     ASSAY_ASSIGN_OR_RETURN(profile_.driver, root.GetString("driver"));
     if (!IsDnsSubdomain(profile_.driver)) {
@@ -63,6 +63,7 @@ class ProfileParser {
       ASSAY_ASSIGN_OR_RETURN(profile_.stop_timeout,
                              PositiveDuration(*stop, "timeout", profile_.stop_timeout));
     }
+    ASSAY_ASSIGN_OR_RETURN(profile_.parallel, root.GetBoolOr("parallel", profile_.parallel));
     ASSAY_RETURN_IF_ERROR(ParseDeclarations(root));
     if (const yaml::Node* files = root.Find("files"); files != nullptr) {
       ASSAY_RETURN_IF_ERROR(ParseFiles(*files));

@@ -59,11 +59,12 @@ struct Profile {
   std::string name;    // "driver-ref"
   std::string driver;  // "gpu.example.com": ResourceSlice.spec.driver
 
-  std::vector<std::string> start;                             // start.command
-  std::map<std::string, std::string> env;                     // start.env
-  std::vector<std::string> directories;                       // start.directories: made before.
-  Duration ready_timeout = std::chrono::seconds(30);          // start.ready
-  Duration stop_timeout = std::chrono::seconds(30);           // stop.timeout
+  std::vector<std::string> start;                     // start.command
+  std::map<std::string, std::string> env;             // start.env
+  std::vector<std::string> directories;               // start.directories: made before.
+  Duration ready_timeout = std::chrono::seconds(30);  // start.ready
+  Duration stop_timeout = std::chrono::seconds(30);   // stop.timeout
+  bool parallel = true;  // parallel: it can run several times on a machine, as on several nodes.
   std::vector<std::string> dra_versions = {"v1", "v1beta1"};  // draVersions
   std::set<std::string> features;
 

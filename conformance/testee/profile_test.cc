@@ -37,6 +37,7 @@ TEST(ProfileTest, AcceptsTheLeast) {
   EXPECT_THAT(profile.dra_versions, ElementsAre("v1", "v1beta1"));
   EXPECT_EQ(profile.data_directory, "${PLUGINS_DIR}/${DRIVER_NAME}");
   EXPECT_TRUE(profile.expectations.empty());
+  EXPECT_TRUE(profile.parallel);
 }
 
 TEST(ProfileTest, ReadsEverything) {
@@ -49,6 +50,7 @@ start:
   directories: ['${PLUGINS_DIR}/gpu.example.com']
   ready: 5s
 stop: {timeout: 3s}
+parallel: false
 draVersions: [v1]
 features: [device-health, pci]
 files: {data: '${STATE_DIR}', state: ['${STATE_DIR}/checkpoint'], staticCdi: [all.json]}
@@ -63,6 +65,7 @@ expectations: x.expectations
 )"));
   EXPECT_EQ(profile.ready_timeout, std::chrono::seconds(5));
   EXPECT_EQ(profile.stop_timeout, std::chrono::seconds(3));
+  EXPECT_FALSE(profile.parallel);
   EXPECT_TRUE(profile.Declares("pci"));
   EXPECT_FALSE(profile.Declares("admin-access"));
   EXPECT_EQ(profile.config, R"({"apiVersion":"a/v1","kind":"C","count":3})");

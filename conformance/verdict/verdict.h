@@ -88,9 +88,10 @@ struct RunResult {
   std::string driver;
   std::string assay_version;
   std::string filter;  // Empty: everything.
+  std::string shard;   // "2/4"; empty: all that the filter selects.
   WallTime started{};
   Duration elapsed{};
-  std::vector<CaseResult> cases;   // In the order in which they ran.
+  std::vector<CaseResult> cases;   // In the suite's order.
   std::vector<RuleVerdict> rules;  // Every rule of the rule set, in its order.
   // Expectations that did not hold: stale entries, unexpected passes, changed messages.
   std::vector<std::string> broken_expectations;

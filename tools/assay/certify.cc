@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -14,7 +15,6 @@
 #include "conformance/runner/registry.h"
 #include "conformance/runner/runner.h"
 #include "conformance/testee/profile.h"
-#include "conformance/testee/spawner.h"
 #include "tools/assay/commands.h"
 
 namespace assay::tools {
@@ -23,6 +23,7 @@ namespace {
 using conformance::CaseInfo;
 using conformance::RuleSet;
 using conformance::RunResult;
+using conformance::Shard;
 
 constexpr const char* kCertifyFooter = R"help(
 Examples:
@@ -31,6 +32,7 @@ Examples:
   assay certify --filter PREP-45             only what decides this rule
   assay certify --filter 'UNPR:Checkpoint.*' an area, and the cases of a suite
   assay certify --list                       every case, with the rules that it decides
+  assay certify --shard 2/4                  a quarter of it, for a CI that runs the others beside
 
 A testee file says how the driver is started, what it declares, and where its files lie;
 share/assay/testees has examples. Nothing of the machine is touched: the driver gets its own
@@ -45,17 +47,26 @@ struct CertifyOptions {
   std::string testee;
   std::string out = "assay-report";
   std::string filter;
+  std::string shard = "1/1";
+  int jobs = 0;
   bool list = false;
 };
 
-Result<int> List(const RuleSet& rules, const std::string& filter) {
-  ASSAY_ASSIGN_OR_RETURN(const std::vector<CaseInfo> cases, conformance::AllCases(rules));
-  ASSAY_ASSIGN_OR_RETURN(const std::string selected, conformance::SelectCases(cases, filter));
+Result<Shard> ParseShard(const std::string& text) {
+  Shard shard;
+  char rest = 0;
+  if (std::sscanf(text.c_str(), "%d/%d%c", &shard.index, &shard.count, &rest) != 2 ||
+      shard.index < 1 || shard.index > shard.count) {
+    return InvalidArgumentError("--shard: '" + text + "': expected I/N with I from 1 to N");
+  }
+  return shard;
+}
+
+Result<int> List(const RuleSet& rules, const std::string& filter, const Shard& shard) {
+  ASSAY_ASSIGN_OR_RETURN(const std::vector<CaseInfo> all, conformance::AllCases(rules));
+  ASSAY_ASSIGN_OR_RETURN(std::vector<CaseInfo> cases, conformance::SelectCases(all, filter));
+  ASSAY_ASSIGN_OR_RETURN(cases, conformance::CasesOfShard(cases, shard));
   for (const CaseInfo& each : cases) {
-    if (selected != "*" &&
-        (":" + selected + ":").find(":" + each.FullName() + ":") == std::string::npos) {
-      continue;
-    }
     std::cout << each.FullName();
     for (const std::string& rule : each.rules) {
       std::cout << " " << rule;
@@ -87,20 +98,20 @@ Status WriteReports(const std::filesystem::path& out, const RuleSet& rules,
 
 Result<int> Certify(const CertifyOptions& options) {
   const RuleSet& rules = RuleSet::Embedded();
+  ASSAY_ASSIGN_OR_RETURN(const Shard shard, ParseShard(options.shard));
   if (options.list) {
-    return List(rules, options.filter);
+    return List(rules, options.filter, shard);
   }
   const std::filesystem::path testee = options.testee.empty()
                                            ? ShareDirectory() / "testees" / "driver-ref.yaml"
                                            : std::filesystem::path(options.testee);
   conformance::RunOptions run;
   ASSAY_ASSIGN_OR_RETURN(run.profile, conformance::LoadProfile(testee, rules));
-  // Before any thread is started.
-  ASSAY_ASSIGN_OR_RETURN(const auto spawner, conformance::Spawner::Start());
   CatchInterrupts();
   const std::filesystem::path out = std::filesystem::absolute(options.out).lexically_normal();
   run.filter = options.filter;
-  run.spawner = spawner.get();
+  run.shard = shard;
+  run.jobs = options.jobs;
   run.bin_directory = BinDirectory();
   run.log_directory = out / "logs";
   run.assay_version = ASSAY_VERSION;
@@ -126,6 +137,15 @@ Command AddCertify(CLI::App& app) {
   command->add_option("--filter", options->filter,
                       "Run only these: cases, suites, rules or areas, separated by ':'; * and ? "
                       "stand for anything");
+  command
+      ->add_option("--shard", options->shard,
+                   "I/N: the I-th of N parts of the run, for machines that share it")
+      ->capture_default_str();
+  command
+      ->add_option("--jobs", options->jobs,
+                   "Cases that run side by side, each with a driver of its own [two a core, "
+                   "the machine has cores]")
+      ->check(CLI::Range(1, 256));
   command->add_flag("--list", options->list, "List the cases and run none");
   return [options] { return Certify(*options); };
 }

@@ -14,6 +14,7 @@
 #include "api/client/informer.h"
 #include "api/core/types.h"
 #include "api/resource/types.h"
+#include "base/temp_dir.h"
 #include "conformance/testee/profile.h"
 #include "conformance/testee/spawner.h"
 #include "tools/assay/commands.h"
@@ -114,7 +115,9 @@ Result<int> RunLab(const LabOptions& options) {
     std::ranges::move(read, std::back_inserter(objects));
   }
   CatchInterrupts();
+  ASSAY_ASSIGN_OR_RETURN(const TempDir root, TempDir::Create());
   ASSAY_ASSIGN_OR_RETURN(const auto lab, conformance::Lab::Open({.profile = std::move(profile),
+                                                                 .root = root.path(),
                                                                  .spawner = spawner.get(),
                                                                  .bin_directory = BinDirectory(),
                                                                  .whole_cluster = true}));
