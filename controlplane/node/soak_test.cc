@@ -306,7 +306,8 @@ void SoakTest::Soak() {
               IsOk());
   EXPECT_THAT(*cluster_->admin().List<Pod>(), IsEmpty());
   EXPECT_EQ(CdiFiles(), 0u);
-  for (const auto& gpu : gpus_->Show()->gpus) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto node, gpus_->Show());
+  for (const auto& gpu : node.gpus) {
     EXPECT_THAT(gpu.gpu_instances, IsEmpty()) << gpu.uuid;
   }
   EXPECT_TRUE(std::filesystem::is_empty(DriverSocket().parent_path() / "claims"));
