@@ -55,6 +55,11 @@ Json ToJson(const ClaimInfo& claim) {
                       {"CDIDeviceIDs", ListOrNull(device.cdi_device_ids)}});
     }
     drivers[driver] = {{"Devices", std::move(list)}};
+    // The place is not upstream's, which is not known; others pass over what they do not know.
+    if (const auto skipped = claim.skipped_operations.find(driver);
+        skipped != claim.skipped_operations.end()) {
+      drivers[driver]["SkipNodeOperations"] = skipped->second;
+    }
   }
   return {{"ClaimUID", claim.uid},
           {"ClaimName", claim.name},
@@ -77,6 +82,10 @@ ClaimInfo FromJson(const Json& json) {
   }
   for (const auto& driver : json.at("DriverState").items()) {
     std::vector<PreparedDevice>& devices = claim.devices[driver.key()];
+    if (const auto skipped = driver.value().find("SkipNodeOperations");
+        skipped != driver.value().end()) {
+      claim.skipped_operations[driver.key()] = skipped->get<std::set<std::string>>();
+    }
     for (const Json& device : driver.value().at("Devices")) {
       PreparedDevice& added = devices.emplace_back();
       added.pool_name = device.at("PoolName");

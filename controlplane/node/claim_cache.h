@@ -27,7 +27,14 @@ struct ClaimInfo {
   std::set<std::string> pod_uids;
   // Of every driver with a device in the allocation; empty until it has answered.
   std::map<std::string, std::vector<PreparedDevice>> devices;
+  // Level 1.37, by driver: the calls that are not made, "NodePrepareResources" for instance.
+  std::map<std::string, std::set<std::string>> skipped_operations;
   bool prepared = false;
+
+  bool Skips(const std::string& driver, const std::string& operation) const {
+    const auto found = skipped_operations.find(driver);
+    return found != skipped_operations.end() && found->second.contains(operation);
+  }
 
   ClaimReference Reference() const { return {namespace_, name, uid}; }
   // The CDI ids of the devices that serve `request`; all for "" and for devices without requests.

@@ -19,6 +19,9 @@ using api::core::Pod;
 using api::core::PodResourceClaim;
 using api::resource::ResourceClaim;
 
+constexpr char kPrepare[] = "NodePrepareResources";
+constexpr char kUnprepare[] = "NodeUnprepareResources";
+
 // As Go prints an error of gRPC.
 std::string RpcErrorText(const Status& status) {
   static constexpr const char* kNames[] = {
@@ -73,6 +76,28 @@ Status CheckAnswer(const std::string& method, const std::vector<ClaimReference>&
     }
   }
   return OkStatus();
+}
+
+// Level 1.37, by driver: the calls that all of its devices of the claim go without. Values that are
+// not known count for nothing.
+std::map<std::string, std::set<std::string>> SkippedOperations(
+    const api::resource::AllocationResult& allocation) {
+  const auto goes_without = [](const auto& result, const std::string& operation) {
+    return std::ranges::count(result.skip_node_operations, operation) > 0 ||
+           std::ranges::count(result.skip_node_operations, "*") > 0;
+  };
+  std::map<std::string, std::set<std::string>> skipped;
+  for (const auto& first : allocation.devices.results) {
+    for (const char* operation : {kPrepare, kUnprepare}) {
+      const bool all = std::ranges::all_of(allocation.devices.results, [&](const auto& result) {
+        return result.driver != first.driver || goes_without(result, operation);
+      });
+      if (all) {
+        skipped[first.driver].insert(operation);
+      }
+    }
+  }
+  return skipped;
 }
 
 Status CheckComplete(const std::string& method, std::size_t asked, std::size_t answered) {
@@ -136,8 +161,20 @@ Task<Result<std::vector<DraManager::Checked>>> DraManager::Check(Pod pod) {
     if (!claim.status.allocation) {
       co_return FailedPreconditionError("ResourceClaim " + claim.metadata.name + ": not allocated");
     }
+    added.skipped_operations = SkippedOperations(*claim.status.allocation);
     for (const auto& result : claim.status.allocation->devices.results) {
+      if (!result.skip_node_operations.empty() &&
+          !options_.compatibility.Enabled("DRAOptionalNodeOperations")) {
+        co_return FailedPreconditionError(
+            "ResourceClaim " + claim.metadata.name +
+            ": DRAOptionalNodeOperations feature gate is disabled on kubelet");
+      }
       if (added.drivers.contains(result.driver)) {
+        continue;
+      }
+      if (const auto skipped = added.skipped_operations.find(result.driver);
+          skipped != added.skipped_operations.end() && skipped->second.contains(kPrepare)) {
+        added.drivers[result.driver] = nullptr;
         continue;
       }
       const Result<std::shared_ptr<DriverRegistry::Driver>> driver = drivers_->Find(result.driver);
@@ -163,6 +200,7 @@ Result<std::vector<DraManager::Batch>> DraManager::Note(const std::string& pod_u
       for (const auto& [driver, connection] : entry.drivers) {
         info->devices[driver];
       }
+      info->skipped_operations = entry.skipped_operations;
     } else if (info->uid != claim.metadata.uid) {
       return FailedPreconditionError("old ResourceClaim with same name " + claim.metadata.name +
                                      " and different UID " + info->uid +
@@ -174,6 +212,9 @@ Result<std::vector<DraManager::Batch>> DraManager::Note(const std::string& pod_u
       continue;
     }
     for (const auto& [name, driver] : entry.drivers) {
+      if (driver == nullptr) {
+        continue;
+      }
       auto batch = std::ranges::find(batches, driver, &Batch::driver);
       if (batch == batches.end()) {
         batch = batches.insert(batches.end(), Batch{driver, {}});
@@ -188,7 +229,7 @@ Result<std::vector<DraManager::Batch>> DraManager::Note(const std::string& pod_u
 
 Status DraManager::AddDevices(const std::string& driver, const std::vector<ClaimReference>& asked,
                               const PrepareResponse& response) {
-  ASSAY_RETURN_IF_ERROR(CheckAnswer("NodePrepareResources", asked, response,
+  ASSAY_RETURN_IF_ERROR(CheckAnswer(kPrepare, asked, response,
                                     [](const PreparedClaim& claim) { return claim.error; }));
   for (const ClaimReference& claim : asked) {
     ClaimInfo* info = cache_.Find(claim.namespace_, claim.name);
@@ -201,7 +242,7 @@ Status DraManager::AddDevices(const std::string& driver, const std::vector<Claim
     std::vector<PreparedDevice>& devices = info->devices[driver];
     devices.insert(devices.end(), entry->second.devices.begin(), entry->second.devices.end());
   }
-  return CheckComplete("NodePrepareResources", asked.size(), response.size());
+  return CheckComplete(kPrepare, asked.size(), response.size());
 }
 
 Task<Status> DraManager::Prepare(Pod pod) {
@@ -217,7 +258,7 @@ Task<Status> DraManager::Prepare(Pod pod) {
   for (const Batch& batch : *batches) {
     const Result<PrepareResponse> response = co_await batch.driver->Prepare(batch.claims);
     const Status status = response.ok() ? AddDevices(batch.driver->name(), batch.claims, *response)
-                                        : RpcError("NodePrepareResources", response.status());
+                                        : RpcError(kPrepare, response.status());
     if (!status.ok()) {
       co_return status.WithContext("prepare dynamic resources");
     }
@@ -264,7 +305,9 @@ Task<Status> DraManager::UnprepareClaims(std::string pod_uid, std::string namesp
     // A quirk of the kubelet: not checked that the one pod left is this one.
     unprepared.insert(name);
     for (const auto& [driver, devices] : info->devices) {
-      batches[driver].push_back(info->Reference());
+      if (!info->Skips(driver, kUnprepare)) {
+        batches[driver].push_back(info->Reference());
+      }
     }
   }
   std::vector<std::string> order;
@@ -280,15 +323,14 @@ Task<Status> DraManager::UnprepareClaims(std::string pod_uid, std::string namesp
     }
     const Result<UnprepareResponse> response = co_await (*driver)->Unprepare(claims);
     if (!response.ok()) {
-      co_return RpcError("NodeUnprepareResources", response.status());
+      co_return RpcError(kUnprepare, response.status());
     }
-    const Status checked = CheckAnswer("NodeUnprepareResources", claims, *response,
-                                       [](const std::string& error) { return error; });
+    const Status checked =
+        CheckAnswer(kUnprepare, claims, *response, [](const std::string& error) { return error; });
     if (!checked.ok()) {
       co_return checked;
     }
-    const Status complete =
-        CheckComplete("NodeUnprepareResources", claims.size(), response->size());
+    const Status complete = CheckComplete(kUnprepare, claims.size(), response->size());
     if (!complete.ok()) {
       co_return complete;
     }

@@ -70,7 +70,9 @@ class DraManager {
   // A claim that a pod is to use, checked.
   struct Checked {
     api::resource::ResourceClaim claim;
+    // Null for those that need not be asked to prepare anything.
     std::map<std::string, std::shared_ptr<DriverRegistry::Driver>> drivers;
+    std::map<std::string, std::set<std::string>> skipped_operations;
   };
   struct Batch {
     std::shared_ptr<DriverRegistry::Driver> driver;

@@ -49,6 +49,12 @@ DriverRegistry::Options RegistryOptions(const NodeAgentOptions& options) {
           .seed = options.seed};
 }
 
+// What schedulers must know that a node can do.
+std::vector<std::string> DeclaredFeatures(const api::Compatibility& compatibility) {
+  const std::string skipping = "DRAOptionalNodeOperations";
+  return compatibility.Enabled(skipping) ? std::vector{skipping} : std::vector<std::string>();
+}
+
 }  // namespace
 
 struct NodeAgent::Impl {
@@ -69,7 +75,7 @@ struct NodeAgent::Impl {
             {.state_dir = options.kubelet_root,
              .compatibility = options.compatibility,
              .seed = options.seed}),
-        node_status(c, options.node_name),
+        node_status(c, options.node_name, DeclaredFeatures(options.compatibility)),
         pods(c, {.namespace_ = "",
                  .label_selector = "",
                  .field_selector = "spec.nodeName=" + options.node_name}) {}

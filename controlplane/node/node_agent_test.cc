@@ -435,6 +435,46 @@ TEST_F(NodeAgentNativeResourcesTest, WhatDevicesTakeOfTheNodeStaysInThePodsStatu
             api::meta::Quantity::Of("2"));
 }
 
+// Level 1.37.
+class NodeAgentSkipTest : public NodeAgentTest {
+ protected:
+  NodeAgentSkipTest()
+      : NodeAgentTest(*api::Compatibility::Parse("1.37", "DRAOptionalNodeOperations=true")) {}
+
+  // With a claim that needs no `operations`.
+  void MakePodWithout(const std::string& name, std::vector<std::string> operations) {
+    const Pod pod = TestingNode::Must(node_.api.Create(node_.NewPod(name, {name + "-claim"})));
+    const auto claim =
+        node_.MakeClaim(name + "-claim", "a", name, pod.metadata.uid, std::move(operations));
+    WriteSpec(claim.metadata.uid);
+    node_.Bind(pod);
+    node_.loop.RunFor(1s);
+  }
+  void Delete(const std::string& name) {
+    ASSERT_THAT(node_.api.Delete<Pod>({"default", name}), IsOk());
+    node_.loop.RunFor(1s);
+    EXPECT_FALSE(Exists(name));
+  }
+};
+
+TEST_F(NodeAgentSkipTest, WhatNeedsNothingOfTheNodeNeedsNoDriver) {
+  MakePodWithout("p", {"*"});
+  EXPECT_EQ(Phase("p"), "Running");
+  EXPECT_THAT(Events("FailedPrepareDynamicResources"), IsEmpty());
+  // After a restart too: it is in the checkpoint.
+  ASSERT_THAT(node_.StartAgent(), IsOk());
+  Delete("p");
+}
+
+TEST_F(NodeAgentSkipTest, OneCallIsMadeAndTheOtherIsNot) {
+  RegisterDriver();
+  MakePodWithout("p", {"NodeUnprepareResources"});
+  EXPECT_EQ(Phase("p"), "Running");
+  EXPECT_THAT(driver_->prepared, SizeIs(1));
+  Delete("p");
+  EXPECT_THAT(driver_->unprepared, IsEmpty());
+}
+
 TEST_F(NodeAgentTest, ADamagedCheckpointKeepsItFromStarting) {
   node_.agent.reset();
   ASSERT_THAT(WriteFileAtomically(node_.dir / "kubelet/dra_manager_state", "{}"), IsOk());

@@ -57,8 +57,11 @@ void SetReady(Time now, Node& node) {
 
 }  // namespace
 
-NodeStatus::NodeStatus(api::client::Client& client, std::string node_name)
-    : client_(client), node_name_(std::move(node_name)) {}
+NodeStatus::NodeStatus(api::client::Client& client, std::string node_name,
+                       std::vector<std::string> declared_features)
+    : client_(client),
+      node_name_(std::move(node_name)),
+      declared_features_(std::move(declared_features)) {}
 
 void NodeStatus::Start() {
   tasks_.Spawn(KeepNode());
@@ -91,6 +94,7 @@ Task<Status> NodeStatus::UpdateNode() {
   Node node = object->As<Node>();
   node_uid_ = node.metadata.uid;
   SetReady(Time::From(client_.loop().clock().Now()), node);
+  node.status.declared_features = declared_features_;
   const Object changed = Object::Of(std::move(node));
   const Result<Object> written = co_await client_.UpdateStatus(changed);
   co_return written.status();

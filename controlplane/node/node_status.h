@@ -6,6 +6,7 @@
 #define ASSAY_CONTROLPLANE_NODE_NODE_STATUS_H_
 
 #include <string>
+#include <vector>
 
 #include "api/client/async_client.h"
 #include "api/client/task.h"
@@ -15,8 +16,9 @@ namespace assay::controlplane::node {
 
 class NodeStatus {
  public:
-  // `client` outlives this.
-  NodeStatus(api::client::Client& client, std::string node_name);
+  // `client` outlives this. `declared_features` is status.declaredFeatures.
+  NodeStatus(api::client::Client& client, std::string node_name,
+             std::vector<std::string> declared_features);
 
   void Start();
 
@@ -28,6 +30,7 @@ class NodeStatus {
 
   api::client::AsyncClient client_;
   std::string node_name_;
+  std::vector<std::string> declared_features_;
   std::string node_uid_;
   api::client::TaskScope tasks_;  // Last: ends first.
 };

@@ -59,7 +59,8 @@ class TestingNode {
 
   // A claim with one allocated device of `driver`, reserved for the pod with this UID.
   api::resource::ResourceClaim MakeClaim(const std::string& name, const std::string& driver,
-                                         const std::string& pod_name, const std::string& pod_uid) {
+                                         const std::string& pod_name, const std::string& pod_uid,
+                                         std::vector<std::string> skipped_operations = {}) {
     api::resource::ResourceClaim claim;
     claim.metadata.name = name;
     claim.metadata.namespace_ = "default";
@@ -72,6 +73,7 @@ class TestingNode {
     result.driver = driver;
     result.pool = "pool";
     result.device = "device";
+    result.skip_node_operations = std::move(skipped_operations);
     auto& consumer = claim.status.reserved_for.emplace_back();
     consumer.resource = "pods";
     consumer.name = pod_name;

@@ -19,6 +19,7 @@ using api::client::Informer;
 using api::client::KeyOf;
 using api::client::ObjectKey;
 using api::client::Task;
+using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;
 using api::resource::ResourcePoolStatusRequest;
 using api::resource::ResourceSlice;
@@ -52,9 +53,12 @@ struct PoolStatusController::Impl {
   Impl(api::client::Client& client, const api::Compatibility& compatibility)
       : cluster(client),
         enabled(compatibility.Enabled("DRAResourcePoolStatus")),
+        with_rules(compatibility.Enabled("DRADeviceTaintRules")),
+        level(compatibility.level()),
         requests(client),
         slices(client),
         claims(client),
+        taint_rules(client),
         queue(client.loop(), {.workers = 1}, [this](std::string name) { return Sync(name); }) {
     requests.AddHandlers(
         {.on_add = [this](const RequestRef& request) { Enqueue(request); },
@@ -74,9 +78,12 @@ struct PoolStatusController::Impl {
 
   api::client::AsyncClient cluster;
   const bool enabled;
+  const bool with_rules;  // DeviceTaintRules hold.
+  const api::Level level;
   Informer<ResourcePoolStatusRequest> requests;
   Informer<ResourceSlice> slices;
   Informer<ResourceClaim> claims;
+  Informer<DeviceTaintRule> taint_rules;
   EventLoop::TimerId cleanup_timer = EventLoop::kNoTimer;
   // Last: what they run uses all of the above.
   api::client::WorkQueue queue;
@@ -94,8 +101,15 @@ void PoolStatusController::Start() {
     return;
   }
   // Requests last: they are answered from what the others know.
-  impl_->slices.Start([this] {
-    impl_->claims.Start([this] { impl_->requests.Start([this] { impl_->CleanUp(); }); });
+  const auto start_requests = [this] { impl_->requests.Start([this] { impl_->CleanUp(); }); };
+  impl_->slices.Start([this, start_requests] {
+    impl_->claims.Start([this, start_requests] {
+      if (impl_->with_rules) {
+        impl_->taint_rules.Start(start_requests);
+      } else {
+        start_requests();
+      }
+    });
   });
 }
 
@@ -112,8 +126,10 @@ Task<Status> PoolStatusController::Impl::Sync(std::string name) {
 }
 
 Task<Status> PoolStatusController::Impl::Answer(RequestRef request) {
-  auto status = AnswerTo(request->spec, slices.List(), claims.List(),
-                         api::meta::Time::From(cluster.loop().clock().Now()));
+  const PoolSources sources{
+      .slices = slices.List(), .claims = claims.List(), .taint_rules = taint_rules.List()};
+  auto status =
+      AnswerTo(request->spec, sources, level, api::meta::Time::From(cluster.loop().clock().Now()));
   ASSAY_CO_RETURN_IF_ERROR(status.status());
   ResourcePoolStatusRequest changed = *request;
   changed.status = *std::move(status);

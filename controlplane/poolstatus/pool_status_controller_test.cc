@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "api/resource/types.h"
 #include "base/testing/status_matchers.h"
@@ -12,6 +13,7 @@
 namespace assay::controlplane::poolstatus {
 namespace {
 
+using api::meta::Quantity;
 using api::resource::PoolStatus;
 using api::resource::ResourceClaim;
 using api::resource::ResourcePoolStatusRequest;
@@ -24,16 +26,21 @@ using controlplane::testing::VirtualCluster;
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-api::Compatibility WithGate() {
-  api::Compatibility compatibility;
+api::Compatibility WithGate(api::Level level = api::Level::k1_36) {
+  api::Compatibility compatibility(level);
   ASSAY_CHECK(compatibility.Set("DRAResourcePoolStatus", true).ok()) << "unknown gate";
   return compatibility;
 }
 
 class PoolStatusControllerTest : public ::testing::Test {
  protected:
+  explicit PoolStatusControllerTest(const api::Compatibility& compatibility = WithGate())
+      : cluster_(compatibility) {}
+
   void SetUp() override {
     controller_.Start();
     cluster_.Settle();
@@ -72,7 +79,7 @@ class PoolStatusControllerTest : public ::testing::Test {
     return cluster_->Get<ResourcePoolStatusRequest>("", name).ok();
   }
 
-  VirtualCluster cluster_{WithGate()};
+  VirtualCluster cluster_;
   PoolStatusController controller_{cluster_.client(), cluster_.compatibility()};
 };
 
@@ -236,6 +243,159 @@ TEST(PoolStatusControllerGateTest, OffByDefault) {
   ASSERT_THAT(cluster->Create(request), IsOk());
   cluster.RunFor(minutes(1));
   EXPECT_FALSE(cluster->Get<ResourcePoolStatusRequest>("", "r")->status);
+}
+
+// Level 1.37.
+class PoolViewsTest : public PoolStatusControllerTest {
+ protected:
+  PoolViewsTest() : PoolStatusControllerTest(WithPartitionTypes()) {}
+
+  static api::Compatibility WithPartitionTypes() {
+    api::Compatibility compatibility = WithGate(api::Level::k1_37);
+    for (const char* gate : {"DRAPartitionableDevicesType", "DRADeviceTaintRules"}) {
+      ASSAY_CHECK(compatibility.Set(gate, true).ok()) << gate;
+    }
+    return compatibility;
+  }
+
+  // A GPU of 80Gi, the whole of it and halves, each a device. The slice with the counters is
+  // another.
+  std::vector<ResourceSlice> DividedGpu() {
+    ResourceSlice counters = MakeSlice("n1", 0);
+    counters.metadata.name = "counters";
+    counters.spec.pool.resource_slice_count = 2;
+    auto& set = counters.spec.shared_counters.emplace_back();
+    set.name = "gpu-0";
+    set.counters["memory"].value = Quantity::Of("80Gi");
+    ResourceSlice slice = MakeSlice("n1", 3);
+    slice.spec.pool.resource_slice_count = 2;
+    slice.spec.partition_type_attribute = "gpu.example.com/profile";
+    for (std::size_t i = 0; i < 3; ++i) {
+      auto& device = slice.spec.devices[i];
+      // Both ways to write an attribute of the driver.
+      device.attributes[i == 0 ? "profile" : "gpu.example.com/profile"].string =
+          i == 0 ? "Full" : "Half";
+      auto& cost = device.consumes_counters.emplace_back();
+      cost.counter_set = "gpu-0";
+      cost.counters["memory"].value = Quantity::Of(i == 0 ? "80Gi" : "40Gi");
+    }
+    return {counters, slice};
+  }
+  void Add(const std::vector<ResourceSlice>& slices) {
+    for (const ResourceSlice& slice : slices) {
+      ASSERT_THAT(cluster_->Create(slice), IsOk());
+    }
+  }
+  PoolStatus AskForOne(const std::string& name, const std::string& attribute = "") {
+    ResourcePoolStatusRequest request = Request(name);
+    if (!attribute.empty()) {
+      request.spec.default_partition_type_attribute = attribute;
+    }
+    request = Ask(request);
+    EXPECT_TRUE(request.status && request.status->pools.size() == 1);
+    return request.status && !request.status->pools.empty() ? request.status->pools[0]
+                                                            : PoolStatus();
+  }
+  static std::vector<std::string> Partitions(const PoolStatus& pool) {
+    std::vector<std::string> lines;
+    for (const auto& partition : pool.partition_summary) {
+      lines.push_back(partition.attribute + " " + partition.type + ": " +
+                      std::to_string(*partition.allocatable) + " of " +
+                      std::to_string(*partition.total));
+    }
+    return lines;
+  }
+};
+
+TEST_F(PoolViewsTest, TellsHowManyMoreOfEachTypeThereCouldBe) {
+  Add(DividedGpu());
+  EXPECT_THAT(Partitions(AskForOne("before")), ElementsAre("gpu.example.com/profile Full: 1 of 1",
+                                                           "gpu.example.com/profile Half: 2 of 2"));
+  Allocate("a", "n1", "dev-1");
+  const PoolStatus pool = AskForOne("after");
+  EXPECT_THAT(Partitions(pool), ElementsAre("gpu.example.com/profile Full: 0 of 1",
+                                            "gpu.example.com/profile Half: 1 of 2"));
+  EXPECT_EQ(pool.allocated_devices, 1);
+  EXPECT_FALSE(pool.validation_error);
+  EXPECT_FALSE(pool.shareable_summary);
+}
+
+TEST_F(PoolViewsTest, TheRequestNamesTheAttributeWhereNoSliceDoes) {
+  std::vector<ResourceSlice> slices = DividedGpu();
+  slices[1].spec.partition_type_attribute.reset();
+  Add(slices);
+  EXPECT_THAT(Partitions(AskForOne("without")), IsEmpty());
+  EXPECT_THAT(Partitions(AskForOne("with", "gpu.example.com/profile")), SizeIs(2));
+  const PoolStatus flawed = AskForOne("wrong", "gpu.example.com/shape");
+  EXPECT_EQ(flawed.validation_error,
+            "PartitionTypeMissing: device \"dev-0\" in pool gpu.example.com/n1 does not carry "
+            "partition type attribute \"gpu.example.com/shape\"");
+  EXPECT_EQ(flawed.total_devices, 3);
+  EXPECT_EQ(Get("wrong").status->conditions.at(0).message,
+            "Calculated status for 1 pools (1 incomplete)");
+}
+
+TEST_F(PoolViewsTest, DevicesOfOneTypeCostTheSame) {
+  std::vector<ResourceSlice> slices = DividedGpu();
+  slices[1].spec.devices[2].consumes_counters[0].counters["memory"].value = Quantity::Of("20Gi");
+  Add(slices);
+  EXPECT_EQ(AskForOne("all").validation_error,
+            "PartitionCostMismatch: devices of partition type \"Half\" in pool "
+            "gpu.example.com/n1 consume different counters");
+}
+
+TEST_F(PoolViewsTest, AnAttributeWithoutCountersTellsNothing) {
+  AddSlice("n1", 1);
+  EXPECT_EQ(AskForOne("all", "gpu.example.com/profile").validation_error,
+            "PartitionTypeMissing: pool gpu.example.com/n1 declares partitionTypeAttribute but "
+            "publishes no sharedCounters");
+}
+
+TEST_F(PoolViewsTest, TellsWhatIsLeftOfSharedDevices) {
+  ResourceSlice slice = MakeSlice("n1", 2);
+  for (auto& device : slice.spec.devices) {
+    device.allow_multiple_allocations = true;
+    device.capacity["bandwidth"].value = Quantity::Of("40G");
+  }
+  Add({slice});
+  for (const char* name : {"a", "b"}) {
+    ASSERT_THAT(cluster_->Create(MakeClaim(name)), IsOk());
+    ResourceClaim claim = *cluster_->Get<ResourceClaim>("default", name);
+    claim.status.allocation = MakeAllocation("n1", "dev-0");
+    auto& result = claim.status.allocation->devices.results[0];
+    result.share_id = std::string("00000000-0000-4000-8000-00000000000") + name;
+    result.consumed_capacity["bandwidth"] = Quantity::Of("10G");
+    ASSERT_THAT(cluster_->UpdateStatus(claim), IsOk());
+  }
+  const PoolStatus pool = AskForOne("all");
+  // Two shares of one device.
+  EXPECT_EQ(pool.allocated_devices, 1);
+  ASSERT_TRUE(pool.shareable_summary);
+  EXPECT_EQ(pool.shareable_summary->fully_available_devices, 1);
+  EXPECT_EQ(pool.shareable_summary->partially_available_devices, 1);
+  ASSERT_THAT(pool.shareable_summary->capacity, SizeIs(1));
+  const auto& capacity = pool.shareable_summary->capacity[0];
+  EXPECT_EQ(capacity.name, "bandwidth");
+  EXPECT_EQ(capacity.total, Quantity::Of("80G"));
+  EXPECT_EQ(capacity.consumed, Quantity::Of("20G"));
+  EXPECT_EQ(capacity.available, Quantity::Of("60G"));
+}
+
+TEST_F(PoolViewsTest, TaintedDevicesAreUnavailable) {
+  ResourceSlice slice = MakeSlice("n1", 4);
+  auto& taint = slice.spec.devices[0].taints.emplace_back();
+  taint.key = "example.com/sick";
+  taint.effect = "NoSchedule";
+  Add({slice});
+  api::resource::DeviceTaintRule rule;
+  rule.metadata.name = "rule";
+  rule.spec.device_selector.emplace().device = "dev-1";
+  rule.spec.taint.key = "example.com/old";
+  rule.spec.taint.effect = "NoExecute";
+  ASSERT_THAT(cluster_->Create(rule), IsOk());
+  const PoolStatus pool = AskForOne("all");
+  EXPECT_EQ(pool.unavailable_devices, 2);
+  EXPECT_EQ(pool.available_devices, 2);
 }
 
 }  // namespace

@@ -35,6 +35,15 @@ PluginStatus Unresolvable(std::string reason) {
 PluginStatus Error(std::string reason) {
   return PluginStatus::Error(kDynamicResources, std::move(reason));
 }
+// Whether the node does without the calls that the claim's devices do without (1.37).
+bool CanServe(const api::core::Node& node, const ResourceClaim& claim) {
+  const bool asks =
+      std::ranges::any_of(claim.status.allocation->devices.results,
+                          [](const auto& result) { return !result.skip_node_operations.empty(); });
+  return !asks ||
+         std::ranges::count(node.status.declared_features, "DRAOptionalNodeOperations") > 0;
+}
+
 PluginStatus Unschedulable(std::string reason) {
   return {PluginStatus::Code::kUnschedulable, kDynamicResources, {std::move(reason)}};
 }
@@ -118,7 +127,8 @@ DynamicResources::DynamicResources(api::client::Client& client, DeviceCache& cac
       filter_timeout_(compatibility.Enabled("DRASchedulerFilterTimeout")),
       extended_resources_(compatibility.Enabled("DRAExtendedResource")),
       workload_claims_(compatibility.Enabled("DRAWorkloadResourceClaims")),
-      native_resources_(compatibility.Enabled("DRANodeAllocatableResources")) {}
+      native_resources_(compatibility.Enabled("DRANodeAllocatableResources")),
+      optional_node_operations_(compatibility.Enabled("DRAOptionalNodeOperations")) {}
 
 bool DynamicResources::IsReservedFor(const Pod& pod, const ResourceClaim& claim) const {
   return claims::IsReservedForPod(pod, claim, {.accept_pod_group = workload_claims_});
@@ -285,7 +295,7 @@ PluginStatus DynamicResources::Filter(ClaimCycle& cycle, const NodeInfo& node) c
       available = available && *matches;
       continue;
     }
-    bool usable = *matches;
+    bool usable = *matches && (!optional_node_operations_ || CanServe(*node.node, claim));
     if (usable && binding_conditions_) {
       // What has failed to bind, or takes too long, is for PostFilter to free.
       const Result<bool> ready = IsReady(claim);

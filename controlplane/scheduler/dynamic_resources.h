@@ -166,6 +166,7 @@ class DynamicResources {
   const bool extended_resources_;
   const bool workload_claims_;
   const bool native_resources_;
+  const bool optional_node_operations_;
 };
 
 }  // namespace assay::controlplane::scheduler
