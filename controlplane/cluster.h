@@ -26,6 +26,7 @@
 #include "api/client/config.h"
 #include "api/compatibility.h"
 #include "api/core/types.h"
+#include "base/clock.h"
 #include "base/event_loop.h"
 #include "base/result.h"
 #include "controlplane/apiserver/server.h"
@@ -68,8 +69,8 @@ class Cluster {
   const std::string& server() const;
   // The administrator's kubeconfig: <directory>/kubeconfig.
   const std::filesystem::path& kubeconfig() const;
-  // A new token for `user`, and how to use it from any process. What the user may do is for
-  // api_server().authorizer() to say.
+  // A new token for `user`, and how to use it from any process. What the user may do is for roles
+  // and their bindings to say; for a driver, apiserver::DriverPolicy has them.
   api::client::ClientConfig ConnectionFor(const apiserver::User& user);
   // The same, written to <directory>/<file_name>; returns its path.
   Result<std::filesystem::path> WriteKubeconfig(const std::string& file_name,
@@ -88,7 +89,14 @@ class Cluster {
   // Creates the Node and returns it.
   Result<api::core::Node> AddNode(const NodeOptions& options);
 
-  // Its request log, fault injector, authoriser and watches are for suites to use.
+  // The API server's wall clock is `offset` ahead of the machine's from now on.
+  void SkewClock(Duration offset);
+  // What the API server has stored, in a file, and what is in a file in the place of everything
+  // that it has: a backup of etcd, made and restored. All watches end with the latter.
+  Status SaveStore(const std::filesystem::path& path);
+  Status LoadStore(const std::filesystem::path& path);
+
+  // Its request log, fault injector and watches are for suites to use.
   apiserver::Server& api_server();
 
  private:

@@ -8,6 +8,7 @@
 #include "api/coordination/types.h"
 #include "api/core/types.h"
 #include "api/meta/quantity.h"
+#include "api/rbac/types.h"
 #include "api/resource/types.h"
 
 namespace assay::api::validation {
@@ -257,6 +258,20 @@ void Default(core::Secret& secret, WallTime /*now*/) {
   SetIfEmpty(secret.type, std::string("Opaque"));
 }
 
+// Of both kinds of binding. Source: pkg/apis/rbac/v1/defaults.go.
+template <typename Binding>
+void DefaultBinding(Binding& binding) {
+  const std::string group = "rbac.authorization.k8s.io";
+  SetIfEmpty(binding.role_ref.api_group, group);
+  for (rbac::Subject& subject : binding.subjects) {
+    if (subject.kind == "User" || subject.kind == "Group") {
+      SetIfEmpty(subject.api_group, group);
+    }
+  }
+}
+void Default(rbac::RoleBinding& binding, WallTime /*now*/) { DefaultBinding(binding); }
+void Default(rbac::ClusterRoleBinding& binding, WallTime /*now*/) { DefaultBinding(binding); }
+
 template <typename T>
 Object DefaultAs(const Object& object, WallTime now) {
   T value = object.As<T>();
@@ -279,6 +294,8 @@ Object ApplyDefaults(const Object& object, WallTime now) {
       {&KindOf<core::Namespace>(), DefaultAs<core::Namespace>},
       {&KindOf<core::Node>(), DefaultAs<core::Node>},
       {&KindOf<core::Secret>(), DefaultAs<core::Secret>},
+      {&KindOf<rbac::RoleBinding>(), DefaultAs<rbac::RoleBinding>},
+      {&KindOf<rbac::ClusterRoleBinding>(), DefaultAs<rbac::ClusterRoleBinding>},
   };
   const auto found = functions.find(&object.kind());
   return found == functions.end() ? object : found->second(object, now);

@@ -1,4 +1,5 @@
-// Every validation, defaulting and registry rule of resource.k8s.io, case by case.
+// Every validation, defaulting and registry rule of resource.k8s.io, and those of other groups that
+// drivers meet, case by case.
 //
 // testdata/rules.json has, for each rule id, writes that it accepts and writes that it refuses,
 // with the exact errors of Kubernetes 1.36.3 (tools/peers/validation asks upstream's own code).
@@ -128,10 +129,8 @@ void Set(json& document, const json& changes) {
 
 // An object that a client sent, in its hub version, with its defaults.
 Object Decode(const json& document, WallTime now) {
-  const Kind* kind = FindByKind(
-      document["apiVersion"].get<std::string>().find('/') == std::string::npos ? ""
-                                                                               : "resource.k8s.io",
-      document["kind"].get<std::string>());
+  const Kind* kind = FindByApiVersion(document["apiVersion"].get<std::string>(),
+                                      document["kind"].get<std::string>());
   EXPECT_NE(kind, nullptr) << document["kind"];
   const std::shared_ptr<void> value = kind->hub().New();
   const auto warnings =

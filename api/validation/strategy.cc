@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "api/core/types.h"
+#include "api/rbac/types.h"
 #include "api/resource/types.h"
 #include "api/scheduling/types.h"
 #include "api/schema/descriptor.h"
@@ -15,6 +16,7 @@
 #include "api/validation/gates.h"
 #include "api/validation/group_rules.h"
 #include "api/validation/metadata.h"
+#include "api/validation/rbac_rules.h"
 #include "api/validation/slice_rules.h"
 #include "api/validation/validators.h"
 
@@ -465,6 +467,37 @@ class NamespaceStrategy final : public TypedStrategy<core::Namespace> {
   }
 };
 
+// The four kinds of rbac.authorization.k8s.io: roles, and bindings to them.
+template <typename T>
+class RoleStrategy final : public TypedStrategy<T> {
+  void PrepareNew(T& /*role*/, const Context& /*context*/) const override {}
+  FieldErrors ValidateNew(const T& role, const Context& /*context*/) const override {
+    return Validate(role);
+  }
+  void PrepareChanged(T& /*role*/, const T& /*old*/, const Context& /*context*/) const override {}
+  FieldErrors ValidateChanged(const T& role, const T& old,
+                              const Context& /*context*/) const override {
+    FieldErrors errors = Validate(role);
+    Append(errors,
+           ValidateObjectMetaUpdate(role.metadata, old.metadata,
+                                    /*check_standard_finalizers=*/true, FieldPath("metadata")));
+    if constexpr (requires { role.role_ref; }) {
+      Append(errors, ValidateRoleRefUpdate(role.role_ref, old.role_ref));
+    }
+    return errors;
+  }
+  bool AllowsCreateOnUpdate() const override { return true; }
+
+  static FieldErrors Validate(const rbac::Role& role) { return ValidateRole(role); }
+  static FieldErrors Validate(const rbac::ClusterRole& role) { return ValidateClusterRole(role); }
+  static FieldErrors Validate(const rbac::RoleBinding& binding) {
+    return ValidateRoleBinding(binding);
+  }
+  static FieldErrors Validate(const rbac::ClusterRoleBinding& binding) {
+    return ValidateClusterRoleBinding(binding);
+  }
+};
+
 // Every other kind: metadata is judged, spec and status are kept apart, nothing else is looked at.
 class GenericStrategy final : public Strategy {
  public:
@@ -544,9 +577,8 @@ class GenericStrategy final : public Strategy {
   }
 
   static MetadataRules Rules(const Kind& kind) {
-    const bool rbac = kind.group == "rbac.authorization.k8s.io";
     return {.namespaced = kind.namespaced,
-            .name_rule = rbac ? NameRule(NameIsPathSegment) : NameRule(NameIsDnsSubdomain),
+            .name_rule = NameIsDnsSubdomain,
             .check_standard_finalizers = IsCore(kind)};
   }
 
@@ -583,6 +615,10 @@ const Strategy& StrategyFor(const Kind& kind) {
   static const PodStrategy pods;
   static const NodeStrategy nodes;
   static const NamespaceStrategy namespaces;
+  static const RoleStrategy<rbac::Role> roles;
+  static const RoleStrategy<rbac::ClusterRole> cluster_roles;
+  static const RoleStrategy<rbac::RoleBinding> role_bindings;
+  static const RoleStrategy<rbac::ClusterRoleBinding> cluster_role_bindings;
   static const GenericStrategy generic;
   static const std::map<const Kind*, const Strategy*> strategies = {
       {&KindOf<resource::ResourceClaim>(), &claims},
@@ -595,6 +631,10 @@ const Strategy& StrategyFor(const Kind& kind) {
       {&KindOf<core::Pod>(), &pods},
       {&KindOf<core::Node>(), &nodes},
       {&KindOf<core::Namespace>(), &namespaces},
+      {&KindOf<rbac::Role>(), &roles},
+      {&KindOf<rbac::ClusterRole>(), &cluster_roles},
+      {&KindOf<rbac::RoleBinding>(), &role_bindings},
+      {&KindOf<rbac::ClusterRoleBinding>(), &cluster_role_bindings},
   };
   const auto found = strategies.find(&kind);
   return found == strategies.end() ? generic : *found->second;

@@ -1,5 +1,7 @@
 #include "base/http/server.h"
 
+#include <fcntl.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -40,6 +42,7 @@ struct Server::Impl {
     tcp::endpoint endpoint(asio::ip::address_v4::loopback(), core->options.port);
     acceptor->open(endpoint.protocol(), error);
     if (!error) {
+      ::fcntl(acceptor->native_handle(), F_SETFD, FD_CLOEXEC);
       acceptor->set_option(tcp::acceptor::reuse_address(true), error);
     }
     if (!error) {
@@ -72,6 +75,8 @@ struct Server::Impl {
             });
             return;
           }
+          // No child process shall hold a connection, or the port.
+          ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
           auto session = std::make_shared<Session>(core, strand, std::move(socket));
           asio::post(strand, [session] { session->Start(); });
           Accept();

@@ -8,8 +8,11 @@
 #include <utility>
 
 #include "api/core/types.h"
+#include "api/manifest/manifests.h"
+#include "api/rbac/types.h"
 #include "base/file.h"
 #include "conformance/testee/environment.h"
+#include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/node/node_agent.h"
 #include "fakegpu/control/control.h"
 #include "fakegpu/host/driver_root.h"
@@ -130,12 +133,8 @@ Status Lab::SetUpCluster() {
   ASSAY_ASSIGN_OR_RETURN(const api::core::Node node,
                          cluster_->AddNode({.name = std::string(kNodeName)}));
   node_uid_ = node.metadata.uid;
-  const User user =
-      User::ServiceAccount("kube-system", std::string(kServiceAccount), std::string(kNodeName));
+  ASSAY_ASSIGN_OR_RETURN(const User user, SetUpAccess());
   driver_user_ = user.name;
-  api_server().authorizer().GrantDriver(
-      user.name, {.device_status = options_.profile.Declares("device-status"),
-                  .binding = options_.profile.Declares("binding-conditions")});
   ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
 
   api::core::Namespace admin_namespace;
@@ -153,6 +152,36 @@ Status Lab::SetUpCluster() {
                                  : options_.profile.selector;
   device_class.spec.selectors.push_back(std::move(selector));
   return admin().Create(std::move(device_class)).status().WithContext("claims.selector");
+}
+
+Result<User> Lab::SetUpAccess() {
+  const std::string node(kNodeName);
+  if (!options_.whole_cluster || !options_.profile.access) {
+    User user = User::ServiceAccount("kube-system", std::string(kServiceAccount), node);
+    for (const api::Object& object : controlplane::apiserver::DriverPolicy(
+             user, {.device_status = options_.profile.Declares("device-status"),
+                    .binding = options_.profile.Declares("binding-conditions")})) {
+      ASSAY_RETURN_IF_ERROR(admin().CreateObject(object).status());
+    }
+    return user;
+  }
+  const Profile::Access& access = *options_.profile.access;
+  for (const std::filesystem::path& manifest : access.manifests) {
+    ASSAY_ASSIGN_OR_RETURN(const auto objects, api::manifest::ReadManifests(manifest.string()));
+    for (const api::Object& object : objects) {
+      ASSAY_RETURN_IF_ERROR(admin().CreateObject(object).status().WithContext(manifest.string()));
+    }
+  }
+  for (const std::string& role : access.cluster_roles) {
+    api::rbac::ClusterRoleBinding binding;
+    binding.metadata.name = role;
+    binding.role_ref.kind = "ClusterRole";
+    binding.role_ref.name = role;
+    binding.subjects.push_back(
+        {.kind = "ServiceAccount", .name = access.name, .namespace_ = access.namespace_});
+    ASSAY_RETURN_IF_ERROR(admin().Create(std::move(binding)).status());
+  }
+  return User::ServiceAccount(access.namespace_, access.name, node);
 }
 
 Status Lab::SetUpFakeGpus() {

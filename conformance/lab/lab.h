@@ -133,6 +133,8 @@ class Lab {
   explicit Lab(LabOptions options);
   Status SetUp();
   Status SetUpCluster();
+  // As whom the driver runs, after creating what says what he may.
+  Result<controlplane::apiserver::User> SetUpAccess();
   Status SetUpFakeGpus();
   Status SetUpAgent();
 

@@ -49,7 +49,7 @@ class ProfileParser {
   Result<Profile> Parse(const yaml::Node& root) {
     ASSAY_RETURN_IF_ERROR(
         root.CheckKeys({"name", "driver", "start", "stop", "parallel", "draVersions", "features",
-                        "files", "claims", "devices", "hooks", "expectations"}));
+                        "files", "claims", "devices", "hooks", "access", "expectations"}));
     ASSAY_ASSIGN_OR_RETURN(profile_.name, root.GetString("name"));
     ASSAY_ASSIGN_OR_RETURN(profile_.driver, root.GetString("driver"));
     if (!IsDnsSubdomain(profile_.driver)) {
@@ -78,6 +78,9 @@ class ProfileParser {
     }
     if (const yaml::Node* hooks = root.Find("hooks"); hooks != nullptr) {
       ASSAY_RETURN_IF_ERROR(ParseHooks(*hooks));
+    }
+    if (const yaml::Node* access = root.Find("access"); access != nullptr) {
+      ASSAY_RETURN_IF_ERROR(ParseAccess(*access));
     }
     ASSAY_ASSIGN_OR_RETURN(const std::string expectations, root.GetStringOr("expectations", ""));
     if (!expectations.empty()) {
@@ -184,6 +187,25 @@ class ProfileParser {
       const auto* hook = std::ranges::find(kHooks, name, &std::pair<std::string_view, Hook>::first);
       profile_.hooks[hook->second] = std::move(command);
     }
+    return OkStatus();
+  }
+
+  Status ParseAccess(const yaml::Node& node) {
+    ASSAY_RETURN_IF_ERROR(node.CheckKeys({"serviceAccount", "manifests", "clusterRoles"}));
+    ASSAY_ASSIGN_OR_RETURN(const std::string account, node.GetString("serviceAccount"));
+    const std::size_t slash = account.find('/');
+    Profile::Access& access = profile_.access.emplace();
+    access.namespace_ = account.substr(0, slash);
+    access.name = slash == std::string::npos ? "" : account.substr(slash + 1);
+    if (!IsDnsSubdomain(access.namespace_) || !IsDnsSubdomain(access.name)) {
+      return node.Find("serviceAccount")
+          ->Error("expected the namespace and name of a service account, such as default/driver");
+    }
+    ASSAY_ASSIGN_OR_RETURN(const auto manifests, node.GetStringsOr("manifests", {}));
+    for (const std::string& manifest : manifests) {
+      access.manifests.push_back((profile_.file.parent_path() / manifest).lexically_normal());
+    }
+    ASSAY_ASSIGN_OR_RETURN(access.cluster_roles, node.GetStringsOr("clusterRoles", {}));
     return OkStatus();
   }
 

@@ -83,6 +83,16 @@ struct Profile {
   std::string fakegpu;  // devices.fakegpu: a node's YAML; supplies all hooks that it can
   std::map<Hook, Command> hooks;
 
+  // access: as whom the driver runs in `assay lab`, and what alone it may do there. Absent: what
+  // KEP-4381 grants, as in every certification.
+  struct Access {
+    std::string namespace_;  // Of access.serviceAccount, "namespace/name".
+    std::string name;
+    std::vector<std::filesystem::path> manifests;  // Absolute: roles and bindings.
+    std::vector<std::string> cluster_roles;        // Bound to the service account beside them.
+  };
+  std::optional<Access> access;
+
   std::filesystem::path expectations;  // Absolute; empty: none.
 
   bool Declares(std::string_view feature) const { return features.contains(std::string(feature)); }

@@ -59,6 +59,10 @@ claims:
   config: {apiVersion: a/v1, kind: C, count: 3}
   badConfigs: {unknown-kind: {kind: X}}
 devices: {key: uuid}
+access:
+  serviceAccount: gpus/driver
+  manifests: [../rbac.yaml]
+  clusterRoles: [more]
 hooks:
   unplug: {command: [unplug, '${DEVICE}'], timeout: 1s}
 expectations: x.expectations
@@ -72,6 +76,11 @@ expectations: x.expectations
   EXPECT_THAT(profile.bad_configs, ElementsAre(Pair("unknown-kind", R"({"kind":"X"})")));
   EXPECT_EQ(profile.device_key, "uuid");
   EXPECT_THAT(profile.hooks.at(Hook::kUnplug).argv, ElementsAre("unplug", "${DEVICE}"));
+  ASSERT_TRUE(profile.access.has_value());
+  EXPECT_EQ(profile.access->namespace_, "gpus");
+  EXPECT_EQ(profile.access->name, "driver");
+  EXPECT_THAT(profile.access->manifests, ElementsAre("/rbac.yaml"));
+  EXPECT_THAT(profile.access->cluster_roles, ElementsAre("more"));
   EXPECT_EQ(profile.expectations, "/profiles/x.expectations");
 }
 
@@ -105,6 +114,9 @@ TEST(ProfileTest, NamesFileLineAndField) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("explode")));
   EXPECT_THAT(ParseWith("claims: {config: 5}\n"),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("claims.config: expected the par")));
+  EXPECT_THAT(ParseWith("access: {serviceAccount: driver}\n"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("access.serviceAccount: expected the namespace and name")));
   EXPECT_THAT(ParseWith("colour: red\n"),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("colour")));
 }

@@ -1,167 +1,185 @@
 #include "controlplane/apiserver/authorizer.h"
 
 #include <algorithm>
-#include <mutex>
+#include <optional>
 #include <utility>
+
+#include "api/meta/status.h"
+#include "api/validation/field_error.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
 
-bool Has(const std::vector<std::string>& values, std::string_view value) {
-  return std::any_of(values.begin(), values.end(), [&](const std::string& candidate) {
-    return candidate == "*" || candidate == value;
-  });
+namespace meta = api::meta;
+namespace rbac = api::rbac;
+
+// The roles system:basic-user, system:discovery and system:public-info-viewer, which every cluster
+// binds to the groups of all users.
+const std::vector<PolicyRule>& RulesOfEverybody(bool authenticated) {
+  static const auto* of_authenticated = new std::vector<PolicyRule>{
+      {.verbs = {"create"},
+       .api_groups = {"authorization.k8s.io"},
+       .resources = {"selfsubjectaccessreviews", "selfsubjectrulesreviews"}},
+      {.verbs = {"create"},
+       .api_groups = {"authentication.k8s.io"},
+       .resources = {"selfsubjectreviews"}},
+      {.verbs = {"get"},
+       .non_resource_urls = {"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi",
+                             "/openapi/*", "/readyz", "/version", "/version/"}}};
+  static const auto* of_anonymous = new std::vector<PolicyRule>{
+      {.verbs = {"get"},
+       .non_resource_urls = {"/healthz", "/livez", "/readyz", "/version", "/version/"}}};
+  return authenticated ? *of_authenticated : *of_anonymous;
 }
 
-// Source: pkg/apis/rbac/v1/evaluation_helpers.go.
-bool ResourceMatches(const PolicyRule& rule, const RequestInfo& info) {
-  std::string combined =
-      info.subresource.empty() ? info.resource : info.resource + "/" + info.subresource;
-  return std::any_of(rule.resources.begin(), rule.resources.end(), [&](const std::string& named) {
-    return named == "*" || named == combined ||
-           (!info.subresource.empty() && named == "*/" + info.subresource);
-  });
+std::vector<PolicyRule> FullAuthority() {
+  return {{.verbs = {"*"}, .api_groups = {"*"}, .resources = {"*"}},
+          {.verbs = {"*"}, .non_resource_urls = {"*"}}};
 }
 
-bool PathMatches(const PolicyRule& rule, const std::string& path) {
-  return std::any_of(
-      rule.non_resource_urls.begin(), rule.non_resource_urls.end(), [&](const std::string& url) {
-        return url == "*" || url == path ||
-               (url.ends_with('*') && path.starts_with(url.substr(0, url.size() - 1)));
-      });
+// Whether all that changes is what lets the garbage collector go on with its work.
+bool ChangesOnlyOwnership(const api::Object& object, const api::Object& old) {
+  store::Draft draft = store::Draft::CopyOf(object);
+  meta::ObjectMeta& metadata = draft.metadata();
+  const meta::ObjectMeta& before = old.metadata();
+  metadata.owner_references = before.owner_references;
+  metadata.finalizers = before.finalizers;
+  metadata.self_link = before.self_link;
+  metadata.managed_fields = before.managed_fields;
+  const api::Object same = std::move(draft).Freeze();
+  return api::schema::Equal(object.kind().hub(), same.data(), old.data());
 }
 
-bool RuleAllows(const PolicyRule& rule, const RequestInfo& info) {
-  if (!Has(rule.verbs, info.verb)) {
+bool IsAggregated(const api::Object& object) {
+  if (!object.Is<rbac::ClusterRole>()) {
     return false;
   }
-  if (!info.is_resource) {
-    return PathMatches(rule, info.path);
-  }
-  return (rule.namespace_.empty() || rule.namespace_ == info.namespace_) &&
-         Has(rule.groups, info.group) && ResourceMatches(rule, info) &&
-         (rule.names.empty() ||
-          std::find(rule.names.begin(), rule.names.end(), info.name) != rule.names.end());
+  const auto& rule = object.As<rbac::ClusterRole>().aggregation_rule;
+  return rule && !rule->cluster_role_selectors.empty();
 }
 
-// What the bootstrap roles system:discovery, system:basic-user and system:public-info-viewer grant.
-bool IsOpenToAll(const RequestInfo& info) {
-  if (info.is_resource) {
-    return info.verb == "create" &&
-           ((info.group == "authorization.k8s.io" &&
-             (info.resource == "selfsubjectaccessreviews" ||
-              info.resource == "selfsubjectrulesreviews")) ||
-            (info.group == "authentication.k8s.io" && info.resource == "selfsubjectreviews"));
+// The role that a binding refers to; null for roles themselves.
+const rbac::RoleRef* RoleOf(const api::Object& object) {
+  if (object.Is<rbac::RoleBinding>()) {
+    return &object.As<rbac::RoleBinding>().role_ref;
   }
-  static const PolicyRule* rule = new PolicyRule{
-      .verbs = {"get"},
-      .non_resource_urls = {"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/readyz",
-                            "/openapi", "/openapi/*", "/version", "/version/"}};
-  return RuleAllows(*rule, info);
+  return object.Is<rbac::ClusterRoleBinding>() ? &object.As<rbac::ClusterRoleBinding>().role_ref
+                                               : nullptr;
+}
+
+const std::vector<PolicyRule>& RulesIn(const api::Object& role) {
+  return role.Is<rbac::Role>() ? role.As<rbac::Role>().rules : role.As<rbac::ClusterRole>().rules;
+}
+
+std::string NotHeld(const User& user, const std::vector<std::string>& missing) {
+  std::string groups;
+  for (const std::string& group : user.groups) {
+    groups += (groups.empty() ? "" : " ") + api::validation::GoQuote(group);
+  }
+  std::string text = "user " + api::validation::GoQuote(user.name) + " (groups=[" + groups +
+                     "]) is attempting to grant RBAC permissions not currently held:";
+  for (const std::string& line : missing) {
+    text += "\n" + line;
+  }
+  return text;
 }
 
 }  // namespace
 
-void Authorizer::Grant(const std::string& subject, std::vector<PolicyRule> rules) {
-  std::unique_lock lock(mu_);
-  std::vector<PolicyRule>& granted = rules_[subject];
-  std::move(rules.begin(), rules.end(), std::back_inserter(granted));
-}
-
-void Authorizer::Revoke(const std::string& subject) {
-  std::unique_lock lock(mu_);
-  rules_.erase(subject);
-}
-
 bool Authorizer::Allows(const User& user, const RequestInfo& info) const {
-  if (user.InGroup("system:masters") || IsOpenToAll(info)) {
-    return true;
+  bool allowed = user.InGroup("system:masters");
+  if (!allowed) {
+    VisitRules(user, info.namespace_, [&](const PolicyRule& rule) {
+      allowed = RuleAllows(rule, info);
+      return !allowed;
+    });
   }
-  std::shared_lock lock(mu_);
-  auto allowed = [&](const std::string& subject) {
-    auto found = rules_.find(subject);
-    return found != rules_.end() &&
-           std::any_of(found->second.begin(), found->second.end(),
-                       [&](const PolicyRule& rule) { return RuleAllows(rule, info); });
-  };
-  return allowed(user.name) || std::any_of(user.groups.begin(), user.groups.end(), allowed);
+  return allowed;
 }
 
 std::vector<PolicyRule> Authorizer::RulesFor(const User& user,
                                              const std::string& namespace_) const {
-  std::vector<PolicyRule> result;
+  std::vector<PolicyRule> rules;
   if (user.InGroup("system:masters")) {
-    result.push_back({.verbs = {"*"}, .groups = {"*"}, .resources = {"*"}});
-    result.push_back({.verbs = {"*"}, .non_resource_urls = {"*"}});
+    rules = FullAuthority();
   }
-  std::shared_lock lock(mu_);
-  auto collect = [&](const std::string& subject) {
-    auto found = rules_.find(subject);
-    if (found == rules_.end()) {
-      return;
-    }
-    for (const PolicyRule& rule : found->second) {
-      if (rule.namespace_.empty() || rule.namespace_ == namespace_) {
-        result.push_back(rule);
-      }
-    }
-  };
-  collect(user.name);
-  for (const std::string& group : user.groups) {
-    collect(group);
-  }
-  return result;
+  VisitRules(user, namespace_, [&](const PolicyRule& rule) {
+    rules.push_back(rule);
+    return true;
+  });
+  return rules;
 }
 
-// Source: plugin/pkg/auth/authorizer/rbac/bootstrappolicy, NodeRules.
-void Authorizer::GrantNodes() {
-  Grant("system:nodes",
-        {{.verbs = {"create", "get", "list", "watch"}, .groups = {""}, .resources = {"nodes"}},
-         {.verbs = {"update", "patch"}, .groups = {""}, .resources = {"nodes", "nodes/status"}},
-         {.verbs = {"create", "update", "patch"},
-          .groups = {"", "events.k8s.io"},
-          .resources = {"events"}},
-         {.verbs = {"get", "list", "watch"},
-          .groups = {""},
-          .resources = {"pods", "services", "configmaps", "secrets", "persistentvolumeclaims",
-                        "persistentvolumes"}},
-         {.verbs = {"create", "delete"}, .groups = {""}, .resources = {"pods"}},
-         {.verbs = {"update", "patch"}, .groups = {""}, .resources = {"pods/status"}},
-         {.verbs = {"create"}, .groups = {""}, .resources = {"pods/eviction"}},
-         {.verbs = {"get", "create", "update", "patch", "delete"},
-          .groups = {"coordination.k8s.io"},
-          .resources = {"leases"}},
-         {.verbs = {"get"}, .groups = {"resource.k8s.io"}, .resources = {"resourceclaims"}},
-         {.verbs = {"get", "list", "watch", "create", "update", "patch", "delete",
-                    "deletecollection"},
-          .groups = {"resource.k8s.io"},
-          .resources = {"resourceslices"}},
-         {.verbs = {"get", "list", "watch"},
-          .groups = {"storage.k8s.io", "node.k8s.io"},
-          .resources = {"csidrivers", "csinodes", "runtimeclasses"}}});
+void Authorizer::VisitRules(const User& user, const std::string& namespace_,
+                            const Visitor& visit) const {
+  const bool authenticated = !user.InGroup("system:unauthenticated");
+  if (std::ranges::all_of(RulesOfEverybody(authenticated), visit) &&
+      VisitBindings<rbac::ClusterRoleBinding>(user, "", visit) && !namespace_.empty()) {
+    VisitBindings<rbac::RoleBinding>(user, namespace_, visit);
+  }
 }
 
-void Authorizer::GrantDriver(const std::string& subject, const DriverGrants& grants) {
-  std::vector<PolicyRule> rules = {
-      {.verbs = {"get", "list", "watch", "create", "update", "patch", "delete"},
-       .groups = {"resource.k8s.io"},
-       .resources = {"resourceslices"}},
-      {.verbs = {"get"}, .groups = {"resource.k8s.io"}, .resources = {"resourceclaims"}},
-      {.verbs = {"get"}, .groups = {""}, .resources = {"nodes"}}};
-  if (grants.binding) {
-    rules.push_back({.verbs = {"list", "watch"},
-                     .groups = {"resource.k8s.io"},
-                     .resources = {"resourceclaims"}});
+template <typename Binding>
+bool Authorizer::VisitBindings(const User& user, const std::string& namespace_,
+                               const Visitor& visit) const {
+  const auto bindings = objects_->List(api::KindOf<Binding>(), {.namespace_ = namespace_});
+  return std::ranges::all_of(bindings.value().items, [&](const store::VersionPtr& item) {
+    const Binding& binding = item->object().template As<Binding>();
+    if (!AppliesTo(binding.subjects, user, namespace_)) {
+      return true;
+    }
+    // A binding may be there before its role, which then grants nothing yet.
+    const ApiResult<std::vector<PolicyRule>> rules = RulesOf(binding.role_ref, namespace_);
+    return !rules.ok() || std::ranges::all_of(*rules, visit);
+  });
+}
+
+ApiResult<std::vector<PolicyRule>> Authorizer::RulesOf(const rbac::RoleRef& role,
+                                                       const std::string& namespace_) const {
+  if (role.kind == "Role") {
+    if (const auto found = objects_->Get(api::KindOf<rbac::Role>(), {namespace_, role.name})) {
+      return found->object().As<rbac::Role>().rules;
+    }
+    return meta::NotFound({kRbacGroup, "roles"}, role.name);
   }
-  if (grants.device_status || grants.binding) {
-    rules.push_back({.verbs = {"update", "patch"},
-                     .groups = {"resource.k8s.io"},
-                     .resources = {"resourceclaims/status"}});
-    rules.push_back({.verbs = {"associated-node:update", "associated-node:patch"},
-                     .groups = {"resource.k8s.io"},
-                     .resources = {"resourceclaims/driver"}});
+  if (const auto found = objects_->Get(api::KindOf<rbac::ClusterRole>(), {"", role.name})) {
+    return found->object().As<rbac::ClusterRole>().rules;
   }
-  Grant(subject, std::move(rules));
+  return meta::NotFound({kRbacGroup, "clusterroles"}, role.name);
+}
+
+ApiError Authorizer::RefuseEscalation(const User& user, const api::Object& object,
+                                      const api::Object* old, const std::string& name) const {
+  const api::Kind& kind = object.kind();
+  if (kind.group != kRbacGroup || user.InGroup("system:masters") ||
+      (old != nullptr && ChangesOnlyOwnership(object, *old))) {
+    return std::nullopt;
+  }
+  const rbac::RoleRef* role = RoleOf(object);
+  if (Allows(user, RequestInfo{.is_resource = true,
+                               .verb = role != nullptr ? "bind" : "escalate",
+                               .group = kRbacGroup,
+                               .resource = role == nullptr        ? std::string(kind.resource)
+                                           : role->kind == "Role" ? "roles"
+                                                                  : "clusterroles",
+                               .namespace_ = object.namespace_(),
+                               .name = role != nullptr ? role->name : name})) {
+    return std::nullopt;
+  }
+  const std::vector<PolicyRule> held = RulesFor(user, object.namespace_());
+  ASSAY_API_ASSIGN_OR_RETURN(
+      const std::vector<PolicyRule> granted,
+      role != nullptr ? RulesOf(*role, object.namespace_()) : ApiResult(RulesIn(object)));
+  if (const std::vector<std::string> missing = MissingRights(held, granted); !missing.empty()) {
+    return meta::Forbidden({kind.group, kind.resource}, object.name(), NotHeld(user, missing));
+  }
+  // An aggregated role may come to hold anything.
+  if ((IsAggregated(object) || (old != nullptr && IsAggregated(*old))) &&
+      !MissingRights(held, FullAuthority()).empty()) {
+    return meta::Forbidden({kind.group, kind.resource}, object.name(),
+                           "must have cluster-admin privileges to use the aggregationRule");
+  }
+  return std::nullopt;
 }
 
 }  // namespace assay::controlplane::apiserver

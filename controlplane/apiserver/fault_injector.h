@@ -18,6 +18,7 @@
 #include <string>
 #include <utility>
 
+#include "base/clock.h"
 #include "controlplane/apiserver/request_info.h"
 
 namespace assay::controlplane::apiserver {
@@ -29,6 +30,7 @@ struct Fault {
     kLoseAnswer,      // Carry the request out, then close the connection without an answer.
     kHang,            // Never answer: the client's own time-out ends it, or Clear().
     kHold,            // Carry the request out when Clear() is called, and answer it then.
+    kSlow,            // Carry the request out and answer it after `delay`.
   };
   struct Action {
     Kind kind = Kind::kStatus;
@@ -36,6 +38,7 @@ struct Fault {
     std::string reason;  // "Conflict"
     std::string message;
     int retry_after_seconds = 0;  // Sent as Retry-After and in the details, where positive.
+    Duration delay{};             // kSlow: in real time.
   };
 
   RequestMatch match;
@@ -56,6 +59,7 @@ struct Fault {
   static Action LoseAnswer() { return {.kind = Kind::kLoseAnswer}; }
   static Action Hang() { return {.kind = Kind::kHang}; }
   static Action Hold() { return {.kind = Kind::kHold}; }
+  static Action Slow(Duration delay) { return {.kind = Kind::kSlow, .delay = delay}; }
 };
 
 class FaultInjector {

@@ -270,6 +270,8 @@ ApiResult<VersionPtr> Registry::CreateOnce(const api::Object& object, RequestCon
   api::Object prepared = std::move(draft).Freeze();
   ASSAY_API_RETURN_IF_ERROR(CheckNamespace(prepared));
   ASSAY_API_RETURN_IF_ERROR(RestrictNodeCreate(context.user, prepared));
+  ASSAY_API_RETURN_IF_ERROR(authorizer_.RefuseEscalation(context.user, prepared, nullptr,
+                                                         is_apply ? prepared.name() : ""));
 
   validation::Outcome outcome =
       validation::BeforeCreate(prepared, ValidationContext(context, "create"));
@@ -336,6 +338,8 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
     ASSAY_API_ASSIGN_OR_RETURN(wanted, WithVersionOf(current->object(), wanted));
     ASSAY_API_RETURN_IF_ERROR(
         RestrictNodeUpdate(context.user, wanted, current->object(), options.subresource));
+    ASSAY_API_RETURN_IF_ERROR(
+        authorizer_.RefuseEscalation(context.user, wanted, &current->object(), options.key.name));
     if (!options.is_apply) {
       // Of what the client sent, before the strategy has its say. Source: handlers/update.go.
       ASSAY_API_ASSIGN_OR_RETURN(wanted,

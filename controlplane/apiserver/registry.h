@@ -121,8 +121,8 @@ class Registry {
   const Clock& clock() const { return *options_.clock; }
   store::Store& objects() { return store_; }
   // Consulted by the Server for every request, and here for the permissions that claims' status
-  // needs (resourceclaims/binding, resourceclaims/driver).
-  Authorizer& authorizer() { return authorizer_; }
+  // needs (resourceclaims/binding, resourceclaims/driver) and for what roles and bindings grant.
+  const Authorizer& authorizer() const { return authorizer_; }
 
   ApiResult<VersionPtr> Get(const api::Kind& kind, const Key& key) const;
   ApiResult<ListAnswer> List(const api::Kind& kind, const ListQuery& query) const;
@@ -193,7 +193,7 @@ class Registry {
 
   const RegistryOptions options_;
   store::Store store_;
-  Authorizer authorizer_;
+  const Authorizer authorizer_{store_};
   std::mutex random_mu_;
   Random random_;  // Guarded by random_mu_.
 };

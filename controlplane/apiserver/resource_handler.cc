@@ -17,6 +17,10 @@ namespace {
 
 namespace meta = api::meta;
 
+// Of a service account's token. Source: registry/core/serviceaccount/storage/token.go.
+constexpr std::int64_t kTokenSeconds = 3600;
+constexpr std::int64_t kMinTokenSeconds = 600;
+
 meta::Status UnsupportedBody() {
   return meta::UnsupportedMediaType(
       "the body of the request was in an unknown format - accepted media types include: "
@@ -56,6 +60,40 @@ bool ReturnsDeletedObject(const api::Kind& kind) {
 Result<std::string> YamlToJson(const std::string& text) {
   ASSAY_ASSIGN_OR_RETURN(yaml::Node node, yaml::Parse(text, "body"));
   return yaml::ToJson(node);
+}
+
+// Adds to `user` what a token says that is bound to an object. Source:
+// registry/core/serviceaccount/storage/token.go. Of what a token may be bound to, a pod tells on
+// which node it is; the others tell nothing that matters here.
+ApiError BindToken(const Registry& registry, const api::authentication::BoundObjectReference& bound,
+                   const Key& account, User& user) {
+  if (bound.kind != "Pod") {
+    return std::nullopt;
+  }
+  ApiResult<VersionPtr> found =
+      registry.Get(api::KindOf<api::core::Pod>(), {account.namespace_, bound.name});
+  if (!found.ok()) {
+    return found.error();
+  }
+  const auto& pod = (*found)->object().As<api::core::Pod>();
+  const meta::GroupResource pods{"", "pods"};
+  if (!bound.uid.empty() && bound.uid != pod.metadata.uid) {
+    return meta::Conflict(pods, bound.name,
+                          "the UID in the bound object reference (" + bound.uid +
+                              ") does not match the UID in record. The object might have been "
+                              "deleted and then recreated");
+  }
+  const std::string& its_account = pod.spec.service_account_name;
+  if ((its_account.empty() ? "default" : its_account) != account.name) {
+    return meta::BadRequest("cannot bind token for serviceaccount \"" + account.name +
+                            "\" to pod running with different serviceaccount name.");
+  }
+  user.extra["authentication.kubernetes.io/pod-name"] = {pod.metadata.name};
+  user.extra["authentication.kubernetes.io/pod-uid"] = {pod.metadata.uid};
+  if (!pod.spec.node_name.empty()) {
+    user.extra["authentication.kubernetes.io/node-name"] = {pod.spec.node_name};
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -444,11 +482,27 @@ Answer ResourceHandler::RequestToken(ApiCall& call) {
   }
   User user = User::ServiceAccount(call.key().namespace_, call.key().name);
   user.uid = (*account)->object().metadata().uid;
-  const std::int64_t seconds = request.spec.expiration_seconds.value_or(3600);
+  if (request.spec.bound_object_ref) {
+    if (ApiError error = BindToken(registry_, *request.spec.bound_object_ref, call.key(), user)) {
+      return StatusAnswer(*error);
+    }
+  }
+  const std::int64_t seconds = request.spec.expiration_seconds.value_or(kTokenSeconds);
+  if (seconds < kMinTokenSeconds) {
+    const std::string why = "may not specify a duration less than 10 minutes";
+    return StatusAnswer(meta::Invalid(
+        {"authentication.k8s.io", "TokenRequest"}, "",
+        {{.reason = "FieldValueInvalid",
+          .message = "Invalid value: " + std::to_string(seconds) + ": " + why,
+          .field = "spec.expirationSeconds"}},
+        "TokenRequest.authentication.k8s.io \"\" is invalid: spec.expirationSeconds: Invalid "
+        "value: " +
+            std::to_string(seconds) + ": " + why));
+  }
   request.metadata.name = call.key().name;
   request.metadata.namespace_ = call.key().namespace_;
   request.spec.expiration_seconds = seconds;
-  request.status.token = issue_token_(std::move(user));
+  request.status.token = issue_token_(std::move(user), std::chrono::seconds(seconds));
   request.status.expiration_timestamp =
       meta::Time::From(registry_.clock().Now() + std::chrono::seconds(seconds));
   return MessageAnswer(call, 201, request,

@@ -18,8 +18,11 @@ namespace assay::controlplane::apiserver {
 
 class ResourceHandler {
  public:
-  // `registry` must outlive it. `issue_token` makes a bearer token (serviceaccounts/token).
-  ResourceHandler(Registry& registry, std::function<std::string(User)> issue_token)
+  // Makes a bearer token (serviceaccounts/token).
+  using TokenIssuer = std::function<std::string(User user, Duration lifetime)>;
+
+  // `registry` must outlive it.
+  ResourceHandler(Registry& registry, TokenIssuer issue_token)
       : registry_(registry), issue_token_(std::move(issue_token)) {}
 
   // `call.route` has a kind, and its verb is not "watch".
@@ -53,7 +56,7 @@ class ResourceHandler {
   Answer ListAnswerOf(const ApiCall& call, const ListAnswer& list) const;
 
   Registry& registry_;
-  const std::function<std::string(User)> issue_token_;
+  const TokenIssuer issue_token_;
 };
 
 // Reads the parameters of a write (dryRun, fieldManager, fieldValidation) into `call.context`.

@@ -114,9 +114,9 @@ std::optional<Answer> AnswerReview(
           for (const PolicyRule& rule : authorizer.RulesFor(call.user, review.spec.namespace_)) {
             if (!rule.resources.empty()) {
               review.status.resource_rules.push_back({.verbs = rule.verbs,
-                                                      .api_groups = rule.groups,
+                                                      .api_groups = rule.api_groups,
                                                       .resources = rule.resources,
-                                                      .resource_names = rule.names});
+                                                      .resource_names = rule.resource_names});
             }
             if (!rule.non_resource_urls.empty()) {
               review.status.non_resource_rules.push_back(

@@ -3,13 +3,14 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <random>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "api/meta/status.h"
 #include "api/openapi/openapi.h"
 #include "base/base64.h"
+#include "base/event_loop.h"
 #include "base/file.h"
 #include "base/http/certificate.h"
 #include "base/http/server.h"
@@ -30,13 +31,6 @@ constexpr std::string_view kSwaggerProtobuf =
     "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 constexpr std::string_view kAggregatedParameters =
     ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
-
-// What may be read without credentials (the role system:public-info-viewer).
-bool IsPublic(const RequestInfo& info) {
-  return !info.is_resource && info.verb == "get" &&
-         (info.path == "/version" || info.path == "/version/" || info.path == "/healthz" ||
-          info.path == "/livez" || info.path == "/readyz");
-}
 
 std::uint64_t Hash(std::string_view body) {  // FNV-1a
   std::uint64_t hash = 14695981039346656037u;
@@ -74,7 +68,9 @@ struct Server::Impl {
   Impl(Registry& the_registry, ServerOptions the_options)
       : registry(the_registry),
         options(the_options),
-        handler(the_registry, [this](User user) { return AddToken(std::move(user)); }),
+        handler(
+            the_registry,
+            [this](User user, Duration lifetime) { return AddToken(std::move(user), lifetime); }),
         watches(the_options.bookmark_interval) {}
 
   Registry& registry;
@@ -88,7 +84,11 @@ struct Server::Impl {
 
   std::mutex mu;
   Random random = Random::FromSystem();  // Guarded by mu.
-  std::map<std::string, User> tokens;    // Guarded by mu.
+  struct Token {
+    User user;
+    std::optional<WallTime> expires;
+  };
+  std::map<std::string, Token> tokens;  // Guarded by mu.
   // Requests that a fault leaves without an answer.
   std::vector<std::shared_ptr<http::Responder>> hanging;  // Guarded by mu.
   // One that a fault has taken.
@@ -97,22 +97,46 @@ struct Server::Impl {
     std::shared_ptr<http::Responder> responder;
     bool acceptable;  // The client takes a form that objects can be sent in.
   };
-  std::vector<Request> held;             // Guarded by mu.
-  std::unique_ptr<http::Server> server;  // Last: its threads use the rest.
+  std::vector<Request> held;                 // Guarded by mu.
+  std::map<std::uint64_t, Request> delayed;  // Guarded by mu.
+  std::uint64_t next_delayed = 0;            // Guarded by mu.
+  RealEventLoop timers;                      // Of `delayed`.
+  http::ServerOptions http_options;
+  std::string url;
+  std::unique_ptr<http::Server> server;  // Last: its threads use the rest. Null: it is down.
 
   api::Level level() const { return registry.compatibility().level(); }
 
-  std::string AddToken(User user) {
+  Status Listen() {
+    ASSAY_ASSIGN_OR_RETURN(
+        server,
+        http::Server::Start(http_options, [this](http::Request request,
+                                                 std::shared_ptr<http::Responder> responder) {
+          Handle(std::move(request), std::move(responder));
+        }));
+    http_options.port = server->port();
+    url = server->url();
+    return OkStatus();
+  }
+
+  std::string AddToken(User user, std::optional<Duration> lifetime) {
     std::lock_guard lock(mu);
     std::string token = random.Uuid() + random.Uuid();
-    tokens.emplace(token, std::move(user));
+    Token& added = tokens[token] = {.user = std::move(user)};
+    if (lifetime) {
+      added.expires = registry.clock().Now() + *lifetime;
+    }
     return token;
   }
 
   std::optional<User> UserOfToken(const std::string& token) {
     std::lock_guard lock(mu);
     auto found = tokens.find(token);
-    return found == tokens.end() ? std::nullopt : std::optional(found->second);
+    if (found == tokens.end() ||
+        (found->second.expires && *found->second.expires <= registry.clock().Now())) {
+      return std::nullopt;
+    }
+    return found->second.user;
   }
 
   // Nothing: credentials that are wrong. No credentials: the anonymous user.
@@ -161,8 +185,7 @@ struct Server::Impl {
   // `acceptable`: see Request.
   void Serve(ApiCall& call, http::Responder& responder, bool acceptable) {
     const RequestInfo& info = call.route.info;
-    bool anonymous = call.user.InGroup("system:unauthenticated");
-    if (anonymous ? !IsPublic(info) : !registry.authorizer().Allows(call.user, info)) {
+    if (!registry.authorizer().Allows(call.user, info)) {
       Reply(call, responder, StatusAnswer(ForbiddenStatus(call.user, info)));
       return;
     }
@@ -219,7 +242,7 @@ struct Server::Impl {
         return Answer{.body = AggregatedDocument(core, level(), format),
                       .content_type = media_type + std::string(kAggregatedParameters)};
       }
-      return Answer{.body = core ? CoreVersionsDocument(server->url().substr(8), format)
+      return Answer{.body = core ? CoreVersionsDocument(url.substr(8), format)
                                  : GroupListDocument(level(), format),
                     .content_type = media_type};
     }
@@ -353,6 +376,9 @@ struct Server::Impl {
         Serve(call, responder, request.acceptable);
         return;
       }
+      case Fault::Kind::kSlow:
+        Delay(std::move(request), action.delay);
+        return;
       case Fault::Kind::kLoseAnswer:
         if (call.route.info.verb != "watch") {
           Execute(call);
@@ -365,6 +391,22 @@ struct Server::Impl {
     }
   }
 
+  void Delay(Request request, Duration delay) {
+    std::lock_guard lock(mu);
+    const std::uint64_t id = next_delayed++;
+    delayed.emplace(id, std::move(request));
+    timers.Post([this, id, delay] { timers.RunAfter(delay, [this, id] { ServeDelayed(id); }); });
+  }
+  void ServeDelayed(std::uint64_t id) {
+    std::unique_lock lock(mu);
+    auto found = delayed.extract(id);
+    lock.unlock();
+    if (!found.empty()) {
+      Request& request = found.mapped();
+      Serve(request.call, *request.responder, request.acceptable);
+    }
+  }
+
   void DropHanging() {
     std::lock_guard lock(mu);
     for (auto& responder : hanging) {
@@ -373,17 +415,22 @@ struct Server::Impl {
     hanging.clear();
   }
 
-  std::vector<Request> TakeHeld() {
-    std::lock_guard lock(mu);
-    return std::exchange(held, {});
-  }
   void ServeHeld() {
-    for (Request& each : TakeHeld()) {
+    std::unique_lock lock(mu);
+    std::vector<Request> requests = std::exchange(held, {});
+    lock.unlock();
+    for (Request& each : requests) {
       Serve(each.call, *each.responder, each.acceptable);
     }
   }
-  void DropHeld() {
-    for (const Request& each : TakeHeld()) {
+  // All that wait for a fault to end.
+  void DropRequests() {
+    DropHanging();
+    std::lock_guard lock(mu);
+    for (const Request& each : std::exchange(held, {})) {
+      each.responder->Drop();
+    }
+    for (const auto& [id, each] : std::exchange(delayed, {})) {
       each.responder->Drop();
     }
   }
@@ -415,10 +462,6 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions options) {
   ASSAY_ASSIGN_OR_RETURN(http::CertificateAuthority authority,
                          http::CertificateAuthority::Create("assay-apiserver"));
-  http::ServerOptions http_options{.port = options.port, .threads = options.threads};
-  ASSAY_ASSIGN_OR_RETURN(http_options.tls, authority.IssueServer({"kubernetes.default.svc"}));
-  http_options.client_ca_pem = authority.certificate_pem();
-
   auto impl = std::make_unique<Impl>(registry, options);
   impl->faults.SetOnClear([raw = impl.get()] {
     raw->DropHanging();
@@ -426,30 +469,43 @@ Result<std::unique_ptr<Server>> Server::Start(Registry& registry, ServerOptions 
   });
   impl->ca_pem = authority.certificate_pem();
   impl->admin_token = impl->AddToken(
-      {.name = "kubernetes-admin", .groups = {"system:masters", "system:authenticated"}});
-  ASSAY_ASSIGN_OR_RETURN(
-      impl->server,
-      http::Server::Start(
-          std::move(http_options),
-          [raw = impl.get()](http::Request request, std::shared_ptr<http::Responder> responder) {
-            raw->Handle(std::move(request), std::move(responder));
-          }));
+      {.name = "kubernetes-admin", .groups = {"system:masters", "system:authenticated"}},
+      std::nullopt);
+  impl->http_options.port = options.port;
+  impl->http_options.threads = options.threads;
+  ASSAY_ASSIGN_OR_RETURN(impl->http_options.tls, authority.IssueServer({"kubernetes.default.svc"}));
+  impl->http_options.client_ca_pem = authority.certificate_pem();
+  impl->timers.Start();
+  ASSAY_RETURN_IF_ERROR(impl->Listen());
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
 Server::~Server() { Stop(); }
 
+void Server::GoDown() {
+  impl_->DropRequests();
+  (void)impl_->watches.Drop({});
+  impl_->server->Stop(Duration(0));
+  impl_->server = nullptr;
+}
+
+Status Server::ComeBack() { return impl_->Listen(); }
+
 void Server::Stop() {
-  impl_->DropHanging();
-  impl_->DropHeld();
-  impl_->server->Stop();
+  impl_->DropRequests();
+  if (impl_->server != nullptr) {
+    impl_->server->Stop();
+  }
+  impl_->timers.StopAndJoin();
   impl_->watches.Stop();
 }
 
-std::string Server::url() const { return impl_->server->url(); }
+std::string Server::url() const { return impl_->url; }
 const std::string& Server::ca_pem() const { return impl_->ca_pem; }
 const std::string& Server::admin_token() const { return impl_->admin_token; }
-std::string Server::AddToken(User user) { return impl_->AddToken(std::move(user)); }
+std::string Server::AddToken(User user, std::optional<Duration> lifetime) {
+  return impl_->AddToken(std::move(user), lifetime);
+}
 
 void Server::RemoveToken(const std::string& token) {
   std::lock_guard lock(impl_->mu);
@@ -490,7 +546,6 @@ Status Server::WriteKubeconfig(const std::filesystem::path& path, const std::str
   return WriteFileAtomically(path, Kubeconfig(token, namespace_), {.mode = 0600});
 }
 
-Authorizer& Server::authorizer() { return impl_->registry.authorizer(); }
 FaultInjector& Server::faults() { return impl_->faults; }
 RequestLog& Server::requests() { return impl_->log; }
 std::size_t Server::DropWatches(const RequestMatch& match) { return impl_->watches.Drop(match); }

@@ -5,7 +5,7 @@
 //   ASSAY_ASSIGN_OR_RETURN(auto server, Server::Start(registry, {}));
 //   ASSAY_RETURN_IF_ERROR(server->WriteKubeconfig(path, server->admin_token()));
 //
-// Thread-safe.
+// Thread-safe, but for GoDown, ComeBack and Stop, which one thread at a time may call.
 #ifndef ASSAY_CONTROLPLANE_APISERVER_SERVER_H_
 #define ASSAY_CONTROLPLANE_APISERVER_SERVER_H_
 
@@ -13,11 +13,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "controlplane/apiserver/authorizer.h"
 #include "controlplane/apiserver/fault_injector.h"
 #include "controlplane/apiserver/request_log.h"
 #include "controlplane/apiserver/user.h"
@@ -45,8 +45,8 @@ class Server {
   const std::string& ca_pem() const;
   // Of the user "kubernetes-admin" in "system:masters"; random for each Server.
   const std::string& admin_token() const;
-  // A new random token that authenticates as `user`.
-  std::string AddToken(User user);
+  // A new random token that authenticates as `user`, for `lifetime` on the registry's clock.
+  std::string AddToken(User user, std::optional<Duration> lifetime = std::nullopt);
   // Requests with this token are 401 from now on.
   void RemoveToken(const std::string& token);
 
@@ -57,7 +57,6 @@ class Server {
   Status WriteKubeconfig(const std::filesystem::path& path, const std::string& token,
                          const std::string& namespace_ = "") const;
 
-  Authorizer& authorizer();
   FaultInjector& faults();
   RequestLog& requests();
 
@@ -65,6 +64,12 @@ class Server {
   std::size_t DropWatches(const RequestMatch& match);
   // Ends them with an ERROR event of reason Expired (410); their clients list again.
   std::size_t ExpireWatches(const RequestMatch& match);
+
+  // As when the machine that it runs on is switched off: connections and watches break, requests
+  // under way are lost, new connections are refused. What is stored stays.
+  void GoDown();
+  // It is there again, at the same address and with the same certificates and tokens.
+  Status ComeBack();
 
   void Stop();
 

@@ -18,7 +18,9 @@
 #include "base/http/client.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/apiserver/registry.h"
+#include "controlplane/apiserver/skewed_clock.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -165,7 +167,8 @@ class ServerTest : public ::testing::Test {
     std::optional<Status> end_;
   };
 
-  Registry registry_{{}};
+  SkewedClock clock_;
+  Registry registry_{{.clock = &clock_}};
   RealEventLoop loop_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<http::Client> client_;
@@ -392,7 +395,10 @@ TEST_F(ServerTest, KnowsWhoAsks) {
             "resource \"configmaps\" in API group \"\" in the namespace \"default\"");
   EXPECT_EQ(Call("GET", "/api").code, 200);
 
-  server_->authorizer().GrantDriver("system:serviceaccount:default:driver");
+  RequestContext admin{.user = User::Controller("test")};
+  for (const api::Object& object : DriverPolicy(User::ServiceAccount("default", "driver"))) {
+    EXPECT_TRUE(registry_.Create(object, admin).ok());
+  }
   EXPECT_EQ(Call("GET", kSlices).code, 200);
   EXPECT_EQ(Call("GET", "/apis/resource.k8s.io/v1/resourceclaims").code, 403);
   EXPECT_EQ(Call("GET", "/apis/resource.k8s.io/v1/namespaces/default/resourceclaims/a").code, 404);
@@ -508,6 +514,70 @@ TEST_F(ServerTest, HeldRequestsAreCarriedOutLater) {
   faults.Clear();
   writer.join();
   EXPECT_EQ(Call("GET", std::string(kMaps) + "/late").code, 200);
+}
+
+TEST_F(ServerTest, SlowAnswersAreAnswers) {
+  constexpr auto kDelay = std::chrono::milliseconds(30);
+  FaultInjector& faults = server_->faults();
+  faults.Add({.match = {.verbs = {"create"}}, .action = Fault::Slow(kDelay)});
+  const MonotonicTime begin = Clock::Real().Monotonic();
+  EXPECT_EQ(Call("POST", kMaps, MapJson("late")).code, 201);
+  EXPECT_GE(Clock::Real().Monotonic() - begin, kDelay);
+  // Who waits when the server ends, waits in vain.
+  const FaultInjector::Id id =
+      faults.Add({.match = {.verbs = {"create"}}, .action = Fault::Slow(kPatience)});
+  std::thread writer([&] {
+    EXPECT_THAT(TryCall("POST", kMaps, MapJson("later"), {}), StatusIs(StatusCode::kUnavailable));
+  });
+  while (faults.hits(id) == 0) {
+    std::this_thread::yield();
+  }
+  server_->Stop();
+  writer.join();
+}
+
+TEST_F(ServerTest, ComesBackAsItWas) {
+  ASSERT_EQ(Call("POST", kMaps, MapJson("a")).code, 201);
+  const std::string url = server_->url();
+  Stream watch(*this, std::string(kMaps) + "?watch=1&resourceVersion=1");
+  EXPECT_EQ(watch.NextLine(), "ADDED a");
+  server_->GoDown();
+  EXPECT_TRUE(watch.Next().is_null());
+  EXPECT_THAT(TryCall("GET", kMaps, "", {}), StatusIs(StatusCode::kUnavailable));
+  ASSERT_THAT(server_->ComeBack(), IsOk());
+  EXPECT_EQ(server_->url(), url);
+  EXPECT_EQ(Call("GET", std::string(kMaps) + "/a").code, 200);
+  Stream resumed(*this, std::string(kMaps) + "?watch=1&resourceVersion=1");
+  EXPECT_EQ(resumed.NextLine(), "ADDED a");
+  server_->GoDown();  // It can be stopped while it is down.
+}
+
+TEST_F(ServerTest, TokensOfServiceAccountsEnd) {
+  const std::string accounts = "/api/v1/namespaces/default/serviceaccounts";
+  ASSERT_EQ(Call("POST", accounts, R"({"metadata":{"name":"driver"}})").code, 201);
+  ASSERT_EQ(Call("POST", "/api/v1/namespaces/default/pods",
+                 R"({"metadata":{"name":"p"},"spec":{"nodeName":"node-1","serviceAccountName":)"
+                 R"("driver","containers":[{"name":"c","image":"i"}]}})")
+                .code,
+            201);
+  const std::string tokens = accounts + "/driver/token";
+  EXPECT_EQ(Call("POST", tokens, R"({"spec":{"expirationSeconds":599}})").code, 422);
+  EXPECT_EQ(Call("POST", tokens, R"({"spec":{"boundObjectRef":{"kind":"Pod","name":"q"}}})").code,
+            404);
+  Reply made = Call("POST", tokens,
+                    R"({"spec":{"expirationSeconds":600,"boundObjectRef":{"kind":"Pod",)"
+                    R"("apiVersion":"v1","name":"p"}}})");
+  ASSERT_EQ(made.code, 201);
+  token_ = made.body["status"]["token"];
+  const std::string reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  Reply self = Call("POST", reviews, "{}");
+  EXPECT_EQ(self.body["status"]["userInfo"]["username"], "system:serviceaccount:default:driver");
+  EXPECT_EQ(self.body["status"]["userInfo"]["extra"]["authentication.kubernetes.io/node-name"],
+            json::array({"node-1"}));
+  clock_.Skew(std::chrono::seconds(590));
+  EXPECT_EQ(Call("POST", reviews, "{}").code, 201);
+  clock_.Skew(std::chrono::seconds(600));
+  EXPECT_EQ(Call("POST", reviews, "{}").code, 401);
 }
 
 TEST_F(ServerTest, RecordsWhoDidWhat) {

@@ -5,10 +5,14 @@
 
 #include "api/validation/cel_selector.h"
 #include "base/file.h"
+#include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/apiserver/garbage_collector.h"
 #include "controlplane/apiserver/in_process_client.h"
 #include "controlplane/apiserver/namespace_controller.h"
 #include "controlplane/apiserver/registry.h"
+#include "controlplane/apiserver/role_aggregation.h"
+#include "controlplane/apiserver/skewed_clock.h"
+#include "controlplane/apiserver/snapshot.h"
 #include "controlplane/claims/claim_controller.h"
 #include "controlplane/eviction/device_taint_eviction.h"
 #include "controlplane/poolstatus/pool_status_controller.h"
@@ -85,6 +89,7 @@ struct Cluster::Impl {
   explicit Impl(const ClusterOptions& cluster_options)
       : options(cluster_options),
         registry({.compatibility = options.compatibility,
+                  .clock = &clock,
                   .seed = options.seed,
                   .selector_checker = api::validation::CelSelectorChecker(options.compatibility)}) {
   }
@@ -100,6 +105,7 @@ struct Cluster::Impl {
   void StopControllers();
 
   ClusterOptions options;
+  apiserver::SkewedClock clock;
   apiserver::Registry registry;
   std::unique_ptr<apiserver::Server> server;
   std::string url;
@@ -110,6 +116,7 @@ struct Cluster::Impl {
   std::vector<std::unique_ptr<Client>> clients;
   std::unique_ptr<apiserver::GarbageCollector> garbage_collector;
   std::unique_ptr<apiserver::NamespaceController> namespace_controller;
+  std::unique_ptr<apiserver::RoleAggregation> role_aggregation;
   std::unique_ptr<claims::ClaimController> claim_controller;
   std::unique_ptr<scheduler::Scheduler> scheduler;
   std::unique_ptr<eviction::DeviceTaintEviction> eviction;
@@ -130,6 +137,9 @@ void Cluster::Impl::StartControllers() {
         compatibility.level());
     namespace_controller->Start();
   }
+  role_aggregation = std::make_unique<apiserver::RoleAggregation>(
+      ControllerClient("system:serviceaccount:kube-system:clusterrole-aggregation-controller"));
+  role_aggregation->Start();
   if (options.claim_controller) {
     claim_controller = std::make_unique<claims::ClaimController>(
         ControllerClient("system:serviceaccount:kube-system:resource-claim-controller"),
@@ -159,6 +169,7 @@ void Cluster::Impl::StopControllers() {
   eviction = nullptr;
   scheduler = nullptr;
   claim_controller = nullptr;
+  role_aggregation = nullptr;
   namespace_controller = nullptr;
   garbage_collector = nullptr;
   clients.clear();
@@ -181,12 +192,29 @@ Result<std::unique_ptr<Cluster>> Cluster::Start(const ClusterOptions& options) {
     ASSAY_RETURN_IF_ERROR(
         cluster->admin().Create(std::move(object)).status().WithContext("namespace " + name));
   }
+  for (api::Object& object : apiserver::BootstrapPolicy()) {
+    const std::string name = object.name();
+    ASSAY_RETURN_IF_ERROR(
+        cluster->admin().CreateObject(std::move(object)).status().WithContext("role " + name));
+  }
   Impl* started = cluster->impl_.get();
   cluster->RunOnLoop([started] { started->StartControllers(); });
   // Last: who waits for the file finds everything running.
   ASSAY_RETURN_IF_ERROR(WriteSecret(started->kubeconfig,
                                     started->server->Kubeconfig(started->server->admin_token())));
   return cluster;
+}
+
+void Cluster::SkewClock(Duration offset) { impl_->clock.Skew(offset); }
+
+Status Cluster::SaveStore(const std::filesystem::path& path) {
+  return apiserver::WriteSnapshot(impl_->registry.objects(), path);
+}
+
+Status Cluster::LoadStore(const std::filesystem::path& path) {
+  ASSAY_ASSIGN_OR_RETURN(const store::Store::Contents contents, apiserver::ReadSnapshot(path));
+  impl_->registry.objects().Replace(contents);
+  return OkStatus();
 }
 
 Cluster::~Cluster() {

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,10 +14,12 @@
 #include "api/client/blocking_client.h"
 #include "api/client/config.h"
 #include "api/core/types.h"
+#include "api/rbac/types.h"
 #include "api/resource/types.h"
 #include "base/file.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/testing/virtual_cluster.h"
 
 namespace assay::controlplane {
@@ -26,6 +29,7 @@ using api::client::BlockingClient;
 using api::client::LoadKubeconfig;
 using api::core::Node;
 using api::core::Pod;
+using api::rbac::ClusterRole;
 using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
@@ -79,9 +83,85 @@ TEST_F(ClusterTest, DriversMayDoWhatTheyAreGranted) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const std::unique_ptr<BlockingClient> client,
                              BlockingClient::Connect(config));
   EXPECT_THAT(client->Create(MakeSlice("n1", 1)), StatusIs(StatusCode::kPermissionDenied));
-  cluster_->api_server().authorizer().GrantDriver(driver.name);
+  for (const api::Object& object : apiserver::DriverPolicy(driver)) {
+    EXPECT_THAT(cluster_->admin().CreateObject(object), IsOk());
+  }
   EXPECT_THAT(client->Create(MakeSlice("n1", 1)), IsOk());
   EXPECT_THAT(client->Create(MakePod("a")), StatusIs(StatusCode::kPermissionDenied));
+}
+
+TEST_F(ClusterTest, AggregatedRolesHaveTheRulesOfThoseThatTheyChoose) {
+  const auto rights = [&](const std::string& role, std::string_view resource) {
+    return [&, role, resource](const ClusterRole& current) {
+      return current.metadata.name == role &&
+             std::ranges::any_of(current.rules, [&](const auto& rule) {
+               return std::ranges::find(rule.resources, resource) != rule.resources.end();
+             });
+    };
+  };
+  // view's rules are in edit, and those of both in admin.
+  EXPECT_THAT(cluster_->admin().WaitFor<ClusterRole>({"", "view"}, rights("view", "pods")), IsOk());
+  EXPECT_THAT(cluster_->admin().WaitFor<ClusterRole>({"", "admin"},
+                                                     rights("admin", "resourceclaims/status")),
+              IsOk());
+  ClusterRole more;
+  more.metadata.name = "more";
+  more.metadata.labels["rbac.authorization.k8s.io/aggregate-to-view"] = "true";
+  more.rules.push_back({.verbs = {"get"}, .api_groups = {"example.com"}, .resources = {"wells"}});
+  ASSERT_THAT(cluster_->admin().Create(more), IsOk());
+  EXPECT_THAT(cluster_->admin().WaitFor<ClusterRole>({"", "admin"}, rights("admin", "wells")),
+              IsOk());
+  ASSERT_THAT(cluster_->admin().Delete<ClusterRole>({"", "more"}), IsOk());
+  EXPECT_THAT(cluster_->admin().WaitFor<ClusterRole>({"", "admin"},
+                                                     [&](const ClusterRole& role) {
+                                                       return !role.metadata.name.empty() &&
+                                                              !rights("admin", "wells")(role);
+                                                     }),
+              IsOk());
+}
+
+TEST_F(ClusterTest, GoesOnFromABackup) {
+  ASSERT_THAT(cluster_->AddNode({.name = "n1"}), IsOk());
+  ASSERT_THAT(cluster_->admin().Create(MakeSlice("n1", 2)), IsOk());
+  ASSERT_THAT(cluster_->admin().Create(MakeClass()), IsOk());
+  ASSERT_THAT(cluster_->admin().Create(MakeTemplate("one")), IsOk());
+  const auto lives = [&](const std::string& name) {
+    ASSERT_THAT(cluster_->admin().Create(MakePod(name, {"one"})), IsOk());
+    ASSERT_THAT(cluster_->admin().WaitFor<Pod>(
+                    {"default", name}, [](const Pod& p) { return !p.spec.node_name.empty(); }),
+                IsOk());
+  };
+  lives("before");
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Pod before, cluster_->admin().Get<Pod>("default", "before"));
+  const std::filesystem::path backup = dir_ / "backup";
+  ASSERT_THAT(cluster_->SaveStore(backup), IsOk());
+  EXPECT_EQ(std::filesystem::status(backup).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  lives("after");
+
+  ASSERT_THAT(cluster_->LoadStore(backup), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::vector<Pod> pods, cluster_->admin().List<Pod>());
+  ASSERT_EQ(pods.size(), 1u);
+  EXPECT_EQ(pods[0], before);
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto claims, cluster_->admin().List<ResourceClaim>());
+  EXPECT_EQ(claims.size(), 1u);
+  // The controllers and the scheduler have noticed: the second device is free again.
+  lives("again");
+
+  std::ofstream(backup) << "resourceVersion 7\n{\"apiVersion\":\"v1\",\"kind\":\"Well\"}\n";
+  EXPECT_THAT(cluster_->LoadStore(backup),
+              StatusIs(StatusCode::kInvalidArgument,
+                       ::testing::HasSubstr(backup.string() + ":2: no kind \"Well\"")));
+  std::ofstream(backup) << "\n";
+  EXPECT_THAT(cluster_->LoadStore(backup),
+              StatusIs(StatusCode::kInvalidArgument, ::testing::HasSubstr(":1: expected")));
+}
+
+TEST_F(ClusterTest, TheApiServersClockMayJump) {
+  cluster_->SkewClock(std::chrono::hours(24));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Pod pod, cluster_->admin().Create(MakePod("a")));
+  EXPECT_GT(pod.metadata.creation_timestamp.unix_seconds(),
+            api::meta::Time::From(Clock::Real().Now()).unix_seconds() + 23 * 3600);
 }
 
 TEST_F(ClusterTest, NodesLookAsAKubeletRegistersThem) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -29,11 +30,13 @@
 
 #include "api/core/types.h"
 #include "api/kubelet/podresources_v1.pb.h"
+#include "api/rbac/types.h"
 #include "api/resource/types.h"
 #include "base/file.h"
 #include "base/http/client.h"
 #include "base/random.h"
 #include "base/testing/status_matchers.h"
+#include "controlplane/apiserver/request_log.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
 #include "fakegpu/abi/nvml.h"
@@ -57,6 +60,7 @@ using ::testing::StartsWith;
 using ::testing::UnorderedElementsAre;
 
 using api::core::Pod;
+using api::rbac::ClusterRoleBinding;
 using api::resource::Device;
 using api::resource::ResourceClaim;
 using api::resource::ResourceSlice;
@@ -420,6 +424,79 @@ TEST_F(BindingTest, AGpuThatTheFabricRefusesIsGivenUpForAnother) {
   ASSERT_THAT(claim->status.devices, SizeIs(1)) << "nothing is left of the former allocation";
   EXPECT_EQ(claim->status.devices[0].device,
             claim->status.allocation->devices.results.at(0).device);
+}
+
+TEST_F(EndToEndTest, TheDriverMayWhatItsManifestSaysAndNoMore) {
+  StartAgent();
+  StartDriver();
+  WaitForDriver();
+  ASSAY_ASSERT_OK_AND_ASSIGN(ClusterRoleBinding binding,
+                             cluster_->admin().Get<ClusterRoleBinding>("", "dra-driver-ref"));
+  ASSERT_THAT(cluster_->admin().Delete<ClusterRoleBinding>({"", "dra-driver-ref"}), IsOk());
+  std::promise<void> refused;
+  cluster_->api_server().requests().SetObserver(
+      [&,
+       first = std::make_shared<std::atomic<bool>>(true)](const apiserver::RequestRecord& record) {
+        if (record.user == kUser.name && record.info.resource == "resourceclaims" &&
+            record.code == 403 && first->exchange(false)) {
+          refused.set_value();
+        }
+      });
+  CreateClaim("a", 1);
+  CreatePod("a");
+  // The driver cannot look at the claim, and says so.
+  refused.get_future().wait();
+  cluster_->api_server().requests().SetObserver(nullptr);
+  EXPECT_EQ(CdiFiles(), 0u);
+
+  binding.metadata = {.name = "dra-driver-ref"};
+  ASSERT_THAT(cluster_->admin().Create(binding), IsOk());
+  // The kubelet tries again when the pod changes, or at its resync.
+  ASSERT_THAT(cluster_->admin().Patch<Pod>({"default", "a"},
+                                           R"({"metadata":{"annotations":{"again":"yes"}}})",
+                                           {.type = api::client::PatchType::kMerge}),
+              IsOk());
+  EXPECT_THAT(WaitForPhase("a", "Running"), IsOk());
+}
+
+TEST_F(EndToEndTest, AnApiServerThatWasAwayFindsEverythingAsItWas) {
+  StartAgent();
+  StartDriver();
+  WaitForDriver();
+  CreateClaim("a", 1);
+  CreatePod("a");
+  ASSERT_THAT(WaitForPhase("a", "Running"), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto before, cluster_->admin().List<ResourceSlice>());
+  cluster_->api_server().GoDown();
+  ASSERT_THAT(cluster_->api_server().ComeBack(), IsOk());
+  CreateClaim("b", 1);
+  CreatePod("b");
+  EXPECT_THAT(WaitForPhase("b", "Running"), IsOk());
+  // Nothing was published anew.
+  ASSAY_ASSERT_OK_AND_ASSIGN(const auto after, cluster_->admin().List<ResourceSlice>());
+  EXPECT_EQ(after, before);
+}
+
+// As after a backup of etcd was restored that is older than the driver.
+TEST_F(EndToEndTest, TheDriverPublishesAgainWhatTheApiServerLost) {
+  const std::filesystem::path backup = dir_ / "backup";
+  ASSERT_THAT(cluster_->SaveStore(backup), IsOk());
+  StartAgent();
+  StartDriver();
+  WaitForDriver();
+  CreateClaim("a", 1);
+  CreatePod("a");
+  ASSERT_THAT(WaitForPhase("a", "Running"), IsOk());
+  EXPECT_EQ(CdiFiles(), 1u);
+
+  cluster_->api_server().GoDown();
+  ASSERT_THAT(cluster_->LoadStore(backup), IsOk());
+  ASSERT_THAT(cluster_->api_server().ComeBack(), IsOk());
+  WaitForSlices();
+  // The pod is gone, and what was prepared for it. Another gets its GPU.
+  CreateClaim("b", static_cast<std::int64_t>(kGpus));
+  CreatePod("b");
+  EXPECT_THAT(WaitForPhase("b", "Running"), IsOk());
 }
 
 TEST_F(EndToEndTest, AnXidReachesTheSliceAndThePodAndGoesAway) {

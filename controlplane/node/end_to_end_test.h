@@ -30,14 +30,14 @@
 
 #include "api/client/client.h"
 #include "api/core/types.h"
+#include "api/manifest/manifests.h"
 #include "api/meta/quantity.h"
+#include "api/rbac/types.h"
 #include "api/resource/types.h"
 #include "base/file.h"
 #include "base/result.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
-#include "base/yaml/yaml.h"
-#include "controlplane/apiserver/authorizer.h"
 #include "controlplane/apiserver/user.h"
 #include "controlplane/cluster.h"
 #include "controlplane/node/cdi/oci.h"
@@ -126,7 +126,12 @@ class DriverOnNodeTest : public ::testing::Test {
         cluster_, Cluster::Start({.directory = dir_ / "cluster",
                                   .namespaces = {"default", "kube-system", "kube-node-lease"}}));
     ASSERT_THAT(cluster_->AddNode({.name = kNode}), assay::testing::IsOk());
-    ASSERT_THAT(GrantRole("dra-driver-ref"), assay::testing::IsOk());
+    // What the driver is allowed is what its own manifest says that it needs.
+    ASSAY_ASSERT_OK_AND_ASSIGN(const std::vector<api::Object> manifest,
+                               api::manifest::ReadManifests("driver-ref/rbac.yaml"));
+    for (const api::Object& object : manifest) {
+      ASSERT_THAT(cluster_->admin().CreateObject(object), assay::testing::IsOk());
+    }
     ASSAY_ASSERT_OK_AND_ASSIGN(kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", kUser));
 
     api::resource::DeviceClass device_class;
@@ -136,27 +141,15 @@ class DriverOnNodeTest : public ::testing::Test {
     ASSERT_THAT(cluster_->admin().Create(device_class), assay::testing::IsOk());
   }
 
-  // What the driver's own manifest says that it needs.
+  // One of the roles of the driver's own manifest, beside the one that it has.
   Status GrantRole(const std::string& name) {
-    const std::string file = "driver-ref/rbac.yaml";
-    ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-    ASSAY_ASSIGN_OR_RETURN(const std::vector<yaml::Node> documents,
-                           yaml::ParseDocuments(text, file));
-    std::vector<apiserver::PolicyRule> rules;
-    for (const yaml::Node& document : documents) {
-      if (document.GetString("kind").value() != "ClusterRole" ||
-          document.Find("metadata")->GetString("name").value() != name) {
-        continue;
-      }
-      for (const yaml::Node& rule : document.Find("rules")->items()) {
-        rules.push_back({.verbs = rule.GetStringsOr("verbs", {}).value(),
-                         .groups = rule.GetStringsOr("apiGroups", {}).value(),
-                         .resources = rule.GetStringsOr("resources", {}).value(),
-                         .names = rule.GetStringsOr("resourceNames", {}).value()});
-      }
-    }
-    cluster_->api_server().authorizer().Grant(kUser.name, rules);
-    return rules.empty() ? NotFoundError(file + " has no role " + name) : OkStatus();
+    api::rbac::ClusterRoleBinding binding;
+    binding.metadata.name = name;
+    binding.role_ref = {
+        .api_group = "rbac.authorization.k8s.io", .kind = "ClusterRole", .name = name};
+    binding.subjects.push_back(
+        {.kind = "ServiceAccount", .name = "dra-driver-ref", .namespace_ = "kube-system"});
+    return cluster_->admin().Create(std::move(binding)).status();
   }
   void StartAgent() {
     Status status;

@@ -255,6 +255,50 @@ Result<std::unique_ptr<Watch>> Store::StartWatch(const WatchOptions& options) {
   return watch;
 }
 
+Store::Contents Store::All() const {
+  std::lock_guard lock(mu_);
+  Contents contents{.objects = {}, .resource_version = resource_version_};
+  for (const auto& [kind, shelf] : shelves_) {
+    for (const auto& [key, version] : shelf.objects) {
+      contents.objects.push_back(version->object());
+    }
+  }
+  return contents;
+}
+
+void Store::Replace(const Contents& contents) {
+  std::vector<std::function<void()>> notify;
+  {
+    std::lock_guard lock(mu_);
+    resource_version_ = contents.resource_version;
+    compacted_ = 0;
+    for (auto& [kind, shelf] : shelves_) {
+      shelf.objects.clear();
+      // Also for those that have seen everything, the next event is one that is no longer there.
+      shelf.first = shelf.end() + 1;
+      shelf.history.clear();
+      shelf.compacted = resource_version_;
+      for (Watch* watch : shelf.watches) {
+        if (watch->notify_ != nullptr) {
+          notify.push_back(std::exchange(watch->notify_, nullptr));
+        }
+      }
+    }
+    for (const api::Object& object : contents.objects) {
+      const api::meta::ObjectMeta& metadata = object.metadata();
+      ShelfOf(object.kind())
+          .objects.emplace(
+              Key{metadata.namespace_, metadata.name}.ToString(),
+              std::make_shared<const Version>(
+                  object, std::strtoull(metadata.resource_version.c_str(), nullptr, 10),
+                  &options_.encoder));
+    }
+  }
+  for (auto& call : notify) {
+    call();
+  }
+}
+
 void Store::Compact() {
   std::lock_guard lock(mu_);
   compacted_ = resource_version_;

@@ -165,6 +165,16 @@ class Store {
   // kOutOfRange: "too old resource version: 5 (17)".
   Result<std::unique_ptr<Watch>> StartWatch(const WatchOptions& options);
 
+  // What is there, of all kinds, and the version of the latest write.
+  struct Contents {
+    std::vector<api::Object> objects;
+    std::uint64_t resource_version = 1;
+  };
+  Contents All() const;
+  // Has `contents` in the place of everything, as an etcd that was restored from a backup, or that
+  // began anew: there is no history any more, and all watches end with kOutOfRange.
+  void Replace(const Contents& contents);
+
   // Forgets all history up to now, as etcd's compaction does: lists and watches of older versions
   // fail from now on; watches that have seen everything go on.
   void Compact();

@@ -120,6 +120,32 @@ TEST_F(StoreTest, ListsThePast) {
               StatusIs(StatusCode::kFailedPrecondition));
 }
 
+TEST_F(StoreTest, AnotherContentEndsAllWatches) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(VersionPtr a, store_.Create(Make("ns", "a")));
+  const Store::Contents then = store_.All();
+  ASSERT_THAT(store_.Create(Make("ns", "b")), IsOk());
+  ASSAY_ASSERT_OK_AND_ASSIGN(auto behind,
+                             store_.StartWatch({.kind = &Kind(), .after = then.resource_version}));
+  ASSAY_ASSERT_OK_AND_ASSIGN(auto waiting, store_.StartWatch({.kind = &Kind()}));
+  bool woken = false;
+  waiting->Arm([&] { woken = true; });
+
+  store_.Replace(then);
+  EXPECT_TRUE(woken);
+  EXPECT_THAT(behind->Next(10), StatusIs(StatusCode::kOutOfRange));
+  EXPECT_THAT(waiting->Next(10), StatusIs(StatusCode::kOutOfRange));
+  ASSAY_ASSERT_OK_AND_ASSIGN(Store::Snapshot now, store_.List(Kind(), {}));
+  EXPECT_THAT(Names(now), ElementsAre("ns/a"));
+  EXPECT_EQ(now.items[0]->resource_version(), a->resource_version());
+  EXPECT_EQ(now.resource_version, then.resource_version);
+
+  ASSAY_ASSERT_OK_AND_ASSIGN(auto fresh, store_.StartWatch({.kind = &Kind()}));
+  ASSAY_ASSERT_OK_AND_ASSIGN(VersionPtr c, store_.Create(Make("ns", "c")));
+  EXPECT_EQ(c->resource_version(), then.resource_version + 1);
+  ASSAY_ASSERT_OK_AND_ASSIGN(Watch::Batch batch, fresh->Next(10));
+  EXPECT_EQ(batch.events.size(), 1u);
+}
+
 TEST_F(StoreTest, WatchesFromAVersionWithoutGaps) {
   ASSAY_ASSERT_OK_AND_ASSIGN(VersionPtr a, store_.Create(Make("ns", "a")));
   ASSAY_ASSERT_OK_AND_ASSIGN(VersionPtr b, store_.Create(Make("ns", "b")));

@@ -16,6 +16,7 @@
 #include "api/resource/types.h"
 #include "base/event_loop.h"
 #include "base/testing/status_matchers.h"
+#include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/apiserver/in_process_client.h"
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/apiserver/user.h"
@@ -48,7 +49,11 @@ class BindingControllerTest : public ::testing::Test {
                                                             User::Controller("test"))),
         driver_(controlplane::apiserver::MakeInProcessClient(registry_, loop_, kUser)),
         api_(*admin_, loop_) {
-    registry_.authorizer().GrantDriver(kUser.name, {.binding = true});
+    controlplane::apiserver::RequestContext context{.user = User::Controller("test")};
+    for (const api::Object& object :
+         controlplane::apiserver::DriverPolicy(kUser, {.binding = true})) {
+      EXPECT_TRUE(registry_.Create(object, context).ok());
+    }
     api::core::Namespace object;
     object.metadata.name = "default";
     EXPECT_THAT(api_.Create(object), IsOk());

@@ -7,18 +7,22 @@
 #include <string_view>
 
 #include "api/codec/codec.h"
+#include "api/manifest/manifests.h"
 #include "api/registry.h"
 #include "api/validation/cel_selector.h"
 #include "api/validation/defaulting.h"
 #include "api/validation/strategy.h"
 #include "base/clock.h"
-#include "tools/assay/manifests.h"
 
 namespace assay::tools {
 namespace {
 
 using api::Object;
 using api::core::Node;
+using api::manifest::DecodeManifest;
+using api::manifest::ErrorAt;
+using api::manifest::Place;
+using api::manifest::VisitManifests;
 using api::resource::DeviceClass;
 using api::resource::DeviceTaintRule;
 using api::resource::ResourceClaim;

@@ -1,4 +1,4 @@
-// ClusterFiles: the objects that allocation looks at, from manifests (manifests.h).
+// ClusterFiles: the objects that allocation looks at, from manifests (api/manifest/manifests.h).
 //
 // Every served version of a kind. Claims are defaulted and checked as the API server does when they
 // are created. Kinds that allocation does not look at are counted and left out.

@@ -13,12 +13,12 @@
 
 #include "api/client/informer.h"
 #include "api/core/types.h"
+#include "api/manifest/manifests.h"
 #include "api/resource/types.h"
 #include "base/temp_dir.h"
 #include "conformance/testee/profile.h"
 #include "conformance/testee/spawner.h"
 #include "tools/assay/commands.h"
-#include "tools/assay/manifests.h"
 
 namespace assay::tools {
 namespace {
@@ -111,7 +111,8 @@ Result<int> RunLab(const LabOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(const auto spawner, conformance::Spawner::Start());
   std::vector<api::Object> objects;
   for (const std::string& file : options.files) {
-    ASSAY_ASSIGN_OR_RETURN(std::vector<api::Object> read, ReadManifests(file));
+    ASSAY_ASSIGN_OR_RETURN(std::vector<api::Object> read,
+                           api::manifest::ReadManifests(file));
     std::ranges::move(read, std::back_inserter(objects));
   }
   CatchInterrupts();

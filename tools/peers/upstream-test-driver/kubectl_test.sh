@@ -43,3 +43,22 @@ kubectl delete pod one-gpu --timeout=60s
 kubectl wait --for=delete resourceclaims --all --timeout=60s
 [ -z "$(kubectl get resourceclaims -o name)" ]
 kubectl delete -f "$fixtures/claims/pod-with-one-gpu.yaml" --ignore-not-found
+
+# The driver may what its manifest says.
+rbac=$here/../../../driver-ref/rbac.yaml
+grep -qx 'clusterrole.rbac.authorization.k8s.io/dra-driver-ref configured' <<<"$(kubectl apply -f "$rbac")"
+grep -qx 'clusterrole.rbac.authorization.k8s.io/dra-driver-ref unchanged' <<<"$(kubectl apply -f "$rbac")"
+can_get_claims() {
+  kubectl create -o 'jsonpath={.status.allowed}' -f - <<'YAML'
+apiVersion: authorization.k8s.io/v1
+kind: SubjectAccessReview
+spec:
+  user: system:serviceaccount:kube-system:dra-driver-ref
+  resourceAttributes: {verb: get, group: resource.k8s.io, resource: resourceclaims, namespace: default}
+YAML
+}
+[ "$(can_get_claims)" = true ]
+kubectl delete clusterrolebinding dra-driver-ref
+[ "$(can_get_claims)" = false ]
+grep -qx 'clusterrolebinding.rbac.authorization.k8s.io/dra-driver-ref created' <<<"$(kubectl apply -f "$rbac")"
+[ "$(can_get_claims)" = true ]

@@ -30,8 +30,13 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
+	_ "k8s.io/kubernetes/pkg/apis/rbac/install"
 	_ "k8s.io/kubernetes/pkg/apis/resource/install"
 	podstrategy "k8s.io/kubernetes/pkg/registry/core/pod"
+	"k8s.io/kubernetes/pkg/registry/rbac/clusterrole"
+	"k8s.io/kubernetes/pkg/registry/rbac/clusterrolebinding"
+	"k8s.io/kubernetes/pkg/registry/rbac/role"
+	"k8s.io/kubernetes/pkg/registry/rbac/rolebinding"
 	"k8s.io/kubernetes/pkg/registry/resource/deviceclass"
 	"k8s.io/kubernetes/pkg/registry/resource/devicetaintrule"
 	"k8s.io/kubernetes/pkg/registry/resource/resourceclaim"
@@ -184,7 +189,7 @@ func (r *recorder) AddWarning(agent, text string) { r.w = append(r.w, text) }
 
 func decode(doc interface{}) runtime.Object {
 	b, _ := json.Marshal(doc)
-	obj, _, err := legacyscheme.Codecs.UniversalDecoder(schema.GroupVersion{Group: "resource.k8s.io", Version: runtime.APIVersionInternal}, schema.GroupVersion{Version: runtime.APIVersionInternal}).Decode(b, nil, nil)
+	obj, _, err := legacyscheme.Codecs.UniversalDecoder(schema.GroupVersion{Group: "resource.k8s.io", Version: runtime.APIVersionInternal}, schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: runtime.APIVersionInternal}, schema.GroupVersion{Version: runtime.APIVersionInternal}).Decode(b, nil, nil)
 	if err != nil {
 		panic(fmt.Sprintf("decode: %v: %s", err, b))
 	}
@@ -268,6 +273,16 @@ func run(bases map[string]interface{}, c Case) (out Out) {
 		strategy, status = devicetaintrule.Strategy, devicetaintrule.StatusStrategy
 	case "poolrequest":
 		strategy, status = resourcepoolstatusrequest.Strategy, resourcepoolstatusrequest.StatusStrategy
+	case "role":
+		strategy = role.Strategy
+		namespaced = true
+	case "clusterrole":
+		strategy = clusterrole.Strategy
+	case "rolebinding":
+		strategy = rolebinding.Strategy
+		namespaced = true
+	case "clusterrolebinding":
+		strategy = clusterrolebinding.Strategy
 	case "pod":
 		strategy, status = podstrategy.Strategy, podstrategy.StatusStrategy
 		namespaced = true

@@ -1,4 +1,4 @@
-#include "tools/assay/manifests.h"
+#include "api/manifest/manifests.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -12,7 +12,7 @@
 #include "api/registry.h"
 #include "base/file.h"
 
-namespace assay::tools {
+namespace assay::api::manifest {
 namespace {
 
 constexpr int kMaxListDepth = 8;
@@ -153,20 +153,20 @@ std::string FieldOf(const std::string& message) {
                                    : message.substr(from + 1, message.find(' ', from) - from - 1);
 }
 
-Result<api::Object> ReadAnyKind(const std::string& text, const Place& place) {
-  const Result<api::json::TypeMeta> type = api::json::PeekTypeMeta(text);
+Result<Object> ReadAnyKind(const std::string& text, const Place& place) {
+  const Result<json::TypeMeta> type = json::PeekTypeMeta(text);
   if (!type.ok()) {
     return ErrorAt(place, "", type.status().message());
   }
-  const api::Kind* kind = api::FindByApiVersion(type->api_version, type->kind);
+  const Kind* kind = FindByApiVersion(type->api_version, type->kind);
   if (kind == nullptr) {
     return ErrorAt(
         place, "apiVersion",
         "no kind \"" + type->kind + "\" of apiVersion \"" + type->api_version + "\" is known");
   }
   const std::size_t slash = type->api_version.rfind('/');
-  const api::KindVersion* version = api::FindVersion(
-      *kind, std::string_view(type->api_version).substr(slash + 1));  // npos + 1 is 0
+  const KindVersion* version =
+      FindVersion(*kind, std::string_view(type->api_version).substr(slash + 1));  // npos + 1 is 0
   std::string json = text;
   if (kind->namespaced) {
     nlohmann::json object = nlohmann::json::parse(text);
@@ -191,17 +191,17 @@ Status VisitManifests(const std::string& argument, const ManifestVisitor& visit)
   return Visitor(visit).Read(argument);
 }
 
-Result<api::Object> DecodeManifest(const api::Kind& kind, const api::KindVersion& version,
-                                   const std::string& json, const Place& place) {
-  Result<api::json::Decoded> decoded = api::codec::DecodeJson(kind, version, json, {});
+Result<Object> DecodeManifest(const Kind& kind, const KindVersion& version, const std::string& json,
+                              const Place& place) {
+  Result<json::Decoded> decoded = codec::DecodeJson(kind, version, json, {});
   if (!decoded.ok()) {
     return ErrorAt(place, FieldOf(decoded.status().message()), decoded.status().message());
   }
   return std::move(decoded->object);
 }
 
-Result<std::vector<api::Object>> ReadManifests(const std::string& argument) {
-  std::vector<api::Object> objects;
+Result<std::vector<Object>> ReadManifests(const std::string& argument) {
+  std::vector<Object> objects;
   ASSAY_RETURN_IF_ERROR(
       VisitManifests(argument, [&](const std::string& json, const Place& place) -> Status {
         ASSAY_ASSIGN_OR_RETURN(objects.emplace_back(), ReadAnyKind(json, place));
@@ -210,4 +210,4 @@ Result<std::vector<api::Object>> ReadManifests(const std::string& argument) {
   return objects;
 }
 
-}  // namespace assay::tools
+}  // namespace assay::api::manifest

@@ -5,8 +5,8 @@
 // .yml, .json and .jsonl) and "-", standard input.
 //
 // Not thread-safe: a command line.
-#ifndef ASSAY_TOOLS_ASSAY_MANIFESTS_H_
-#define ASSAY_TOOLS_ASSAY_MANIFESTS_H_
+#ifndef ASSAY_API_MANIFEST_MANIFESTS_H_
+#define ASSAY_API_MANIFEST_MANIFESTS_H_
 
 #include <functional>
 #include <string>
@@ -17,7 +17,7 @@
 #include "base/result.h"
 #include "base/yaml/yaml.h"
 
-namespace assay::tools {
+namespace assay::api::manifest {
 
 // Where an object is, and its YAML, if it is YAML.
 struct Place {
@@ -34,13 +34,13 @@ using ManifestVisitor = std::function<Status(const std::string& json, const Plac
 // Calls `visit` for each object, in order, until it answers an error.
 Status VisitManifests(const std::string& argument, const ManifestVisitor& visit);
 
-Result<api::Object> DecodeManifest(const api::Kind& kind, const api::KindVersion& version,
-                                   const std::string& json, const Place& place);
+Result<Object> DecodeManifest(const Kind& kind, const KindVersion& version, const std::string& json,
+                              const Place& place);
 
 // Objects of every kind that is known, in every served version; those of a namespaced kind without
 // a namespace are of "default".
-Result<std::vector<api::Object>> ReadManifests(const std::string& argument);
+Result<std::vector<Object>> ReadManifests(const std::string& argument);
 
-}  // namespace assay::tools
+}  // namespace assay::api::manifest
 
-#endif  // ASSAY_TOOLS_ASSAY_MANIFESTS_H_
+#endif  // ASSAY_API_MANIFEST_MANIFESTS_H_
