@@ -14,6 +14,7 @@
 #include "conformance/testee/environment.h"
 #include "controlplane/apiserver/bootstrap_policy.h"
 #include "controlplane/node/node_agent.h"
+#include "controlplane/node/runc.h"
 #include "fakegpu/control/control.h"
 #include "fakegpu/host/driver_root.h"
 
@@ -203,6 +204,10 @@ Status Lab::SetUpFakeGpus() {
 }
 
 Status Lab::SetUpAgent() {
+  if (options_.run_containers) {
+    ASSAY_ASSIGN_OR_RETURN(runc_,
+                           controlplane::node::Runc::Open({.directory = options_.root / "runc"}));
+  }
   Status started;
   cluster_->RunOnLoop([&] {
     agent_client_ = cluster_->NewClient(User::Node(std::string(kNodeName)));
@@ -211,6 +216,7 @@ Status Lab::SetUpAgent() {
     options.kubelet_root = directories_.kubelet;
     options.cdi_directories = {directories_.cdi};
     options.record_directory = options_.root / "containers";
+    options.runc = runc_.get();
     if (!options_.profile.fakegpu.empty()) {
       options.fakegpu_state = options_.root / "fakegpu/state";
     }

@@ -36,6 +36,7 @@
 
 namespace assay::controlplane::node {
 class NodeAgent;
+class Runc;
 }  // namespace assay::controlplane::node
 
 namespace assay::conformance {
@@ -76,6 +77,8 @@ struct LabOptions {
   // Claim controller, scheduler and eviction run, and a node agent plays the kubelet: a cluster for
   // people. Suites do all this by hand.
   bool whole_cluster = false;
+  // In a whole cluster: containers are run, by runc. kUnavailable where it cannot.
+  bool run_containers = false;
 };
 
 class Lab {
@@ -147,6 +150,7 @@ class Lab {
   std::unique_ptr<DeviceHooks> hooks_;
   // With whole_cluster; both live on the cluster's loop.
   std::unique_ptr<api::client::Client> agent_client_;
+  std::unique_ptr<controlplane::node::Runc> runc_;
   std::unique_ptr<controlplane::node::NodeAgent> agent_;
   std::unique_ptr<Driver> driver_;
   std::optional<Status> last_start_error_;

@@ -6,12 +6,18 @@
 
 #include "base/file.h"
 #include "controlplane/node/cdi/registry.h"
+#include "controlplane/node/runc.h"
 
 namespace assay::controlplane::node {
 namespace {
 
 std::string ContainerId(const std::string& pod_uid, const std::string& container) {
   return "assay://" + pod_uid + "/" + container;
+}
+
+// Of what a container's name may have in it, all may be in runc's.
+std::string RuncId(const std::string& pod_uid, const std::string& container) {
+  return pod_uid + "-" + container;
 }
 
 template <typename SecurityContext>
@@ -87,6 +93,9 @@ Status ContainerRuntime::Start(const api::core::Pod& pod, const api::core::Conta
     ASSAY_RETURN_IF_ERROR(
         WriteFileAtomically(directory / (container.name + ".json"), spec.ToJson() + "\n"));
   }
+  if (options_.runc != nullptr) {
+    ASSAY_RETURN_IF_ERROR(options_.runc->Run(RuncId(uid, container.name), spec));
+  }
   containers_[{uid, container.name}] = {
       .id = ContainerId(uid, container.name), .spec = std::move(spec), .started = clock_->Now()};
   return OkStatus();
@@ -99,6 +108,13 @@ const ContainerRuntime::RunningContainer* ContainerRuntime::Find(
 }
 
 void ContainerRuntime::Stop(const std::string& pod_uid) {
+  if (options_.runc != nullptr) {
+    for (const auto& [key, container] : containers_) {
+      if (key.first == pod_uid) {
+        options_.runc->Delete(RuncId(key.first, key.second));
+      }
+    }
+  }
   std::erase_if(containers_, [&](const auto& entry) { return entry.first.first == pod_uid; });
   if (!options_.record_directory.empty()) {
     std::error_code error;

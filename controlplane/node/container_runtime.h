@@ -1,5 +1,5 @@
-// ContainerRuntime: stands for containerd: makes the OCI spec that a container of a pod would run
-// with, CDI devices applied, and keeps it. Nothing is executed.
+// ContainerRuntime: stands for containerd: makes the OCI spec that a container of a pod runs with,
+// CDI devices applied, and keeps it. Whether anything is executed is for Options::runc to say.
 //
 // Not thread-safe.
 #ifndef ASSAY_CONTROLPLANE_NODE_CONTAINER_RUNTIME_H_
@@ -18,6 +18,8 @@
 
 namespace assay::controlplane::node {
 
+class Runc;
+
 class ContainerRuntime {
  public:
   struct Options {
@@ -28,6 +30,8 @@ class ContainerRuntime {
     // The OCI specs are written here too, as <pod uid>/<container>.json; empty: nowhere. Containers
     // that are found there at the start are taken for running ones.
     std::filesystem::path record_directory;
+    // Runs the containers; null: nothing does. Outlives this.
+    Runc* runc = nullptr;
   };
   struct RunningContainer {
     std::string id;

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@
 #include "controlplane/apiserver/request_log.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/cdi/registry.h"
+#include "controlplane/node/runc.h"
 #include "fakegpu/abi/nvml.h"
 #include "fakegpu/host/driver_root.h"
 
@@ -809,6 +811,107 @@ TEST_F(DividedGpuTest, KilledAtAnyMomentItLosesAndLeavesNoPartition) {
              EXPECT_THAT(Instances(), IsEmpty());
              EXPECT_FALSE(H100().mig_enabled);
            }});
+}
+
+// With containers that run.
+class ContainersTest : public DriverOnNodeTest {
+ protected:
+  void SetUp() override {
+    auto runc = Runc::Open({.directory = dir_ / "runc"});
+    if (!runc.ok()) {
+      GTEST_SKIP() << runc.status();
+    }
+    containers_ = *std::move(runc);
+    runc_ = containers_.get();
+    DriverOnNodeTest::SetUp();
+    // Nodes, in the place of what looks like them.
+    std::filesystem::remove_all(dir_ / "dev");
+    ASSAY_ASSERT_OK_AND_ASSIGN(const auto made,
+                               fakegpu::host::WriteDevices(dir_ / "state", dir_.path()));
+    ASSERT_EQ(made.devices_refused, 0);
+    std::filesystem::create_directory(dir_ / "out");
+    container_mounts_.push_back({.destination = "/assay-test",
+                                 .type = "bind",
+                                 .source = (dir_ / "out").string(),
+                                 .options = {"bind", "rw"}});
+  }
+  void TearDown() override {
+    driver_.reset();
+    if (cluster_) {
+      StopAgent();
+    }
+    containers_.reset();
+  }
+
+  // Runs `command` in a container with the claim's GPUs; returns what it prints.
+  std::string RunWith(std::int64_t gpus, const std::string& name, const std::string& command) {
+    const std::filesystem::path pipe = dir_ / "out" / name;
+    EXPECT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    CreateClaim(name, gpus);
+    Pod pod;
+    pod.metadata.name = name;
+    pod.metadata.namespace_ = "default";
+    auto& container = pod.spec.containers.emplace_back();
+    container.name = "main";
+    container.image = "of-the-host";
+    container.command = {"/bin/sh", "-c", "(" + command + ") > /assay-test/" + name};
+    pod.spec.resource_claims.emplace_back().name = "gpus";
+    pod.spec.resource_claims[0].resource_claim_name = name;
+    container.resources.claims.emplace_back().name = "gpus";
+    EXPECT_THAT(cluster_->admin().Create(pod), IsOk());
+    EXPECT_THAT(WaitForPhase(name, "Running"), IsOk());
+    return HasFailure() ? "" : ReadFile(pipe).value_or("");
+  }
+  // The UUIDs of the GPUs that the claim has, sorted.
+  std::string UuidsOf(const std::string& claim_name) {
+    std::set<std::string> uuids;
+    const auto claim = cluster_->admin().Get<ResourceClaim>("default", claim_name);
+    const auto devices = DevicesOf(*cluster_->admin().List<ResourceSlice>());
+    for (const auto& result : claim->status.allocation->devices.results) {
+      const auto device = std::ranges::find(devices, result.device, &Device::name);
+      uuids.insert(device->attributes.at("uuid").string.value());
+    }
+    std::string lines;
+    for (const std::string& uuid : uuids) {
+      lines += uuid + "\n";
+    }
+    return lines;
+  }
+
+  std::unique_ptr<Runc> containers_;
+};
+
+TEST_F(ContainersTest, AnNvmlClientSeesItsOwnGpusAndNoOthers) {
+  StartAgent();
+  StartDriver();
+  WaitForDriver();
+  const std::string client = std::string(ASSAY_GPUS_IN_CONTAINER) + " | sort";
+  const std::string seen_by_one = RunWith(1, "one", client);
+  EXPECT_EQ(seen_by_one, UuidsOf("one"));
+  const std::string seen_by_three = RunWith(3, "three", client);
+  EXPECT_EQ(seen_by_three, UuidsOf("three"));
+  EXPECT_NE(UuidsOf("one"), "");
+  // Nothing of the node's other devices is there, and what it writes stays in the container.
+  const std::string seen = RunWith(
+      2, "two",
+      "ls /dev | grep -c '^nvidia[0-9]'; echo x > /etc/assay-was-here; ls /etc/assay-was-here");
+  EXPECT_EQ(seen, "2\n/etc/assay-was-here\n");
+  EXPECT_FALSE(std::filesystem::exists("/etc/assay-was-here"));
+  // The end of a pod is the end of its containers.
+  const auto pod = cluster_->admin().Get<Pod>("default", "two");
+  ASSERT_THAT(pod, IsOk());
+  const std::filesystem::path bundle = dir_ / "runc" / (pod->metadata.uid + "-main");
+  EXPECT_TRUE(std::filesystem::exists(bundle));
+  ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", "two"}), IsOk());
+  ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", "two"}), IsOk());
+  EXPECT_FALSE(std::filesystem::exists(bundle));
+}
+
+TEST_F(ContainersTest, WhatRuncRefusesIsTold) {
+  cdi::OciSpec spec;
+  spec.args = {"/there/is/no/such/program"};
+  EXPECT_THAT(containers_->Run("none", spec),
+              StatusIs(StatusCode::kInternal, HasSubstr("/there/is/no/such/program")));
 }
 
 }  // namespace

@@ -160,6 +160,8 @@ class DriverOnNodeTest : public ::testing::Test {
           .kubelet_root = dir_ / "kubelet",
           .cdi_directories = {dir_ / "cdi"},
           .fakegpu_state = dir_ / "state",
+          .container_mounts = container_mounts_,
+          .runc = runc_,
           .pod_resources_socket = dir_ / "pod-resources.sock",
           .on_registration = [this](const std::string&, const Status& registered) {
             if (registered.ok() && !std::exchange(was_registered_, true)) {
@@ -286,6 +288,8 @@ class DriverOnNodeTest : public ::testing::Test {
         std::distance(std::filesystem::directory_iterator(dir_ / "cdi", error), {}));
   }
 
+  std::vector<cdi::OciMount> container_mounts_;
+  Runc* runc_ = nullptr;
   std::filesystem::path node_file_ = "fixtures/nodes/dgx-h100.yaml";
   std::size_t devices_ = kGpus;  // That the driver publishes of it.
   const apiserver::User kUser =

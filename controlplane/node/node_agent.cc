@@ -32,7 +32,8 @@ constexpr char kStateInContainer[] = "/run/assay/fakegpu/state";
 ContainerRuntime::Options RuntimeOptions(const NodeAgentOptions& options) {
   ContainerRuntime::Options result{.cdi_directories = options.cdi_directories,
                                    .mounts = options.container_mounts,
-                                   .record_directory = options.record_directory};
+                                   .record_directory = options.record_directory,
+                                   .runc = options.runc};
   if (!options.fakegpu_state.empty()) {
     result.mounts.push_back({.destination = kStateInContainer,
                              .type = "bind",

@@ -32,6 +32,8 @@ namespace assay::controlplane::node {
 class DraManager;
 class DriverRegistry;
 
+class Runc;
+
 struct NodeAgentOptions {
   std::string node_name;
   // Holds the plugin registry directory and the checkpoint files.
@@ -48,6 +50,9 @@ struct NodeAgentOptions {
   std::vector<cdi::OciMount> container_mounts;
   // Where containers' OCI specs are written; empty: nowhere. See ContainerRuntime.
   std::filesystem::path record_directory;
+  // Runs the containers (controlplane/node/runc.h); null: nothing does, and the specs say what
+  // would be. Outlives the agent.
+  Runc* runc = nullptr;
   // The socket of the podresources API; empty: not served.
   std::filesystem::path pod_resources_socket;
 

@@ -403,5 +403,39 @@ TEST_F(DeviceFeaturesTest, EveryClassIsAnExtendedResource) {
   EXPECT_EQ(DeviceOf(bound.status.extended_resource_claim_status->resource_claim_name), "dev-0");
 }
 
+// Level 1.37.
+class OptionalOperationsTest : public DeviceFeaturesTest {
+ protected:
+  OptionalOperationsTest()
+      : DeviceFeaturesTest(*api::Compatibility::Parse("1.37", "DRAOptionalNodeOperations=true")) {}
+};
+
+TEST_F(OptionalOperationsTest, DevicesThatSkipThemAreForNodesThatCan) {
+  api::core::Node able = controlplane::testing::MakeNode("able");
+  able.status.declared_features = {"DRAOptionalNodeOperations"};
+  ASSERT_THAT(cluster_->Create(able), IsOk());
+  AddNode("other", 0);
+  ResourceSlice slice = MakeSlice("everywhere", 1);
+  slice.spec.node_name.reset();
+  slice.spec.all_nodes = true;
+  slice.spec.skip_node_operations = {"*"};
+  ASSERT_THAT(cluster_->Create(slice), IsOk());
+
+  Use(MakeClaim("a"));
+  EXPECT_EQ(NodeOf("a"), "able");
+  EXPECT_THAT(GetClaim("a").status.allocation->devices.results.at(0).skip_node_operations,
+              ::testing::ElementsAre("*"));
+  // Nor may the claim be used on the other node once it is allocated.
+  for (const char* node : {"other", "able"}) {
+    Pod pod = MakePod(node);
+    UseClaim(pod, "a");
+    pod.spec.node_selector["kubernetes.io/hostname"] = node;
+    AddPod(pod);
+    cluster_.RunFor(seconds(2));
+  }
+  EXPECT_EQ(NodeOf("other"), "");
+  EXPECT_EQ(NodeOf("able"), "able");
+}
+
 }  // namespace
 }  // namespace assay::controlplane::scheduler

@@ -39,14 +39,15 @@ Then, in another terminal:
   kubectl get nodes,resourceslices,deviceclasses
   kubectl apply -f share/assay/claims/pod-with-one-gpu.yaml
 
-Pods are scheduled and their claims prepared, but no container runs: the node records what a runtime
-would have been told. Ctrl-C ends the lab and removes all of it.)help";
+Pods are scheduled and their claims prepared; the node records what a runtime is told. With --runc
+containers run. Ctrl-C ends the lab and removes all of it.)help";
 
 struct LabOptions {
   std::string testee;
   std::vector<std::string> files;
   std::string kubeconfig;
   bool no_driver = false;
+  bool run_containers = false;
 };
 
 // Tells on stdout what becomes of pods and claims. Lives on the cluster's loop.
@@ -111,17 +112,18 @@ Result<int> RunLab(const LabOptions& options) {
   ASSAY_ASSIGN_OR_RETURN(const auto spawner, conformance::Spawner::Start());
   std::vector<api::Object> objects;
   for (const std::string& file : options.files) {
-    ASSAY_ASSIGN_OR_RETURN(std::vector<api::Object> read,
-                           api::manifest::ReadManifests(file));
+    ASSAY_ASSIGN_OR_RETURN(std::vector<api::Object> read, api::manifest::ReadManifests(file));
     std::ranges::move(read, std::back_inserter(objects));
   }
   CatchInterrupts();
   ASSAY_ASSIGN_OR_RETURN(const TempDir root, TempDir::Create());
-  ASSAY_ASSIGN_OR_RETURN(const auto lab, conformance::Lab::Open({.profile = std::move(profile),
-                                                                 .root = root.path(),
-                                                                 .spawner = spawner.get(),
-                                                                 .bin_directory = BinDirectory(),
-                                                                 .whole_cluster = true}));
+  ASSAY_ASSIGN_OR_RETURN(const auto lab,
+                         conformance::Lab::Open({.profile = std::move(profile),
+                                                 .root = root.path(),
+                                                 .spawner = spawner.get(),
+                                                 .bin_directory = BinDirectory(),
+                                                 .whole_cluster = true,
+                                                 .run_containers = options.run_containers}));
   std::filesystem::path kubeconfig = lab->cluster().kubeconfig();
   if (!options.kubeconfig.empty()) {
     const std::filesystem::path wanted = std::filesystem::absolute(options.kubeconfig);
@@ -136,6 +138,10 @@ Result<int> RunLab(const LabOptions& options) {
   std::cout << "API server: " << lab->cluster().server() << "\n"
             << "Node:       " << conformance::kNodeName << ", files below "
             << lab->directories().root.string() << "\n";
+  if (options.run_containers) {
+    std::cout << "Containers: runc --root " << (lab->directories().root / "runc" / "state").string()
+              << " list\n";
+  }
   if (!options.no_driver) {
     const auto started = lab->EnsureDriver();
     if (!started.ok()) {
@@ -185,6 +191,8 @@ Command AddLab(CLI::App& app) {
                       "Create these manifests' objects, and tell what becomes of pods and claims");
   command->add_option("--kubeconfig", options->kubeconfig, "Also write the kubeconfig here");
   command->add_flag("--no-driver", options->no_driver, "Start no driver");
+  command->add_flag("--runc", options->run_containers,
+                    "Run containers, with runc, as root; their image is this machine's own files");
   return [options] { return RunLab(*options); };
 }
 
