@@ -95,14 +95,15 @@ Status TryConnect(const std::filesystem::path& socket) {
 }
 
 Driver::Driver(std::unique_ptr<Process> process, std::filesystem::path registry, Sockets known,
-               std::string instance)
+               std::string instance, Transcript& transcript)
     : process_(std::move(process)),
+      transcript_(transcript),
       registry_(std::move(registry)),
       known_(std::move(known)),
       instance_(std::move(instance)) {}
 
 Driver::~Driver() {
-  (void)process_->KillTree().ok();
+  Kill();
   if (!log_file_.empty()) {
     // A log that cannot be kept is no reason to fail.
     std::error_code error;
@@ -122,7 +123,7 @@ Status Driver::Register(const std::string& name, Duration timeout) {
         continue;  // Another instance's, or left by a predecessor.
       }
       const std::filesystem::path path = registry_ / socket;
-      auto registrar = std::make_unique<BlockingDriver>(path.string());
+      auto registrar = Connect(path.string());
       const MonotonicTime begin = Clock::Real().Monotonic();
       Result<controlplane::node::PluginInfo> info = registrar->GetInfo();
       if (!info.ok()) {
@@ -140,7 +141,7 @@ Status Driver::Register(const std::string& name, Duration timeout) {
         registration.endpoint = path.string();
       }
       registration.first_connect = TryConnect(registration.endpoint);
-      auto service = std::make_unique<BlockingDriver>(registration.endpoint);
+      auto service = Connect(registration.endpoint);
       ASSAY_RETURN_IF_ERROR(
           registrar->NotifyRegistrationStatus().WithContext("NotifyRegistrationStatus"));
       registrar_ = std::move(registrar);
@@ -159,15 +160,30 @@ Status Driver::Register(const std::string& name, Duration timeout) {
 }
 
 std::unique_ptr<BlockingDriver> Driver::NewConnection() const {
-  return std::make_unique<BlockingDriver>(registration_->endpoint);
+  return Connect(registration_->endpoint);
+}
+
+std::unique_ptr<BlockingDriver> Driver::Connect(const std::string& socket) const {
+  return std::make_unique<BlockingDriver>(
+      socket, [this](std::unique_ptr<controlplane::node::DriverConnection> connection) {
+        return Transcribed(std::move(connection), transcript_);
+      });
 }
 
 std::optional<ExitStatus> Driver::Terminate(Duration timeout) {
+  transcript_.Add("harness", "SIGTERM to the driver");
   (void)process_->Signal(SIGTERM).ok();
-  return process_->WaitForExit(timeout);
+  std::optional<ExitStatus> exit = process_->WaitForExit(timeout);
+  transcript_.Add("driver", exit ? exit->ToString() : "still runs");
+  return exit;
 }
 
-void Driver::Kill() { (void)process_->KillTree().ok(); }
+void Driver::Kill() {
+  if (process_->running()) {
+    transcript_.Add("harness", "SIGKILL to the driver");
+  }
+  (void)process_->KillTree().ok();
+}
 
 std::string Driver::Describe() const {
   const std::optional<ExitStatus> exit = process_->WaitForExit(Duration::zero());

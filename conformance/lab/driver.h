@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "conformance/lab/transcript.h"
 #include "conformance/testee/spawner.h"
 #include "controlplane/node/blocking_driver.h"
 #include "controlplane/node/driver_connection.h"
@@ -53,9 +54,10 @@ struct Registration {
 
 class Driver {
  public:
-  // `registry` is watched for the socket; those in `known` are others'.
+  // `registry` is watched for the socket; those in `known` are others'. What is said and done goes
+  // into `transcript`, which outlives this.
   Driver(std::unique_ptr<Process> process, std::filesystem::path registry, Sockets known,
-         std::string instance);
+         std::string instance, Transcript& transcript);
   ~Driver();
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
@@ -86,7 +88,10 @@ class Driver {
   std::string Describe() const;
 
  private:
+  std::unique_ptr<controlplane::node::BlockingDriver> Connect(const std::string& socket) const;
+
   std::unique_ptr<Process> process_;
+  Transcript& transcript_;
   std::filesystem::path registry_;
   Sockets known_;
   std::string instance_;

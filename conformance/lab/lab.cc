@@ -189,7 +189,7 @@ Status Lab::SetUpFakeGpus() {
   const Variables variables = VariablesFor(NewUid());
   auto commands = CommandHooks(options_.profile, variables, *options_.spawner);
   if (options_.profile.fakegpu.empty()) {
-    hooks_ = std::move(commands);
+    hooks_ = Transcribed(std::move(commands), transcript_);
     return OkStatus();
   }
   ASSAY_ASSIGN_OR_RETURN(const std::string text, Expand(options_.profile.fakegpu, variables));
@@ -200,6 +200,7 @@ Status Lab::SetUpFakeGpus() {
                          fakegpu::host::WriteDevices(state, options_.root));
   has_device_nodes_ = devices.devices_refused == 0;
   ASSAY_ASSIGN_OR_RETURN(hooks_, FakeGpuHooks(state, std::move(commands)));
+  hooks_ = Transcribed(std::move(hooks_), transcript_);
   return OkStatus();
 }
 
@@ -302,7 +303,8 @@ Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options)
   Sockets known = SocketsIn(directories_.registry);
   ASSAY_ASSIGN_OR_RETURN(std::unique_ptr<Process> started, options_.spawner->Spawn(process));
   auto driver = std::make_unique<Driver>(std::move(started), directories_.registry,
-                                         std::move(known), instance);
+                                         std::move(known), instance, transcript_);
+  transcript_.Add("harness", "the driver was started");
   if (!options_.log_directory.empty()) {
     driver->KeepLog(options_.log_directory / ("driver-" + std::to_string(++starts_) + ".log"));
   }

@@ -27,6 +27,7 @@
 #include "api/resource/types.h"
 #include "base/result.h"
 #include "conformance/lab/driver.h"
+#include "conformance/lab/transcript.h"
 #include "conformance/testee/device_hooks.h"
 #include "conformance/testee/profile.h"
 #include "conformance/testee/spawner.h"
@@ -101,6 +102,7 @@ class Lab {
   controlplane::apiserver::Server& api_server() { return cluster_->api_server(); }
   api::client::BlockingClient& admin() { return cluster_->admin(); }
   DeviceHooks& hooks() { return *hooks_; }
+  Transcript& transcript() { return transcript_; }
   // The user that the driver authenticates as.
   const std::string& driver_user() const { return driver_user_; }
   const std::string& node_uid() const { return node_uid_; }
@@ -142,6 +144,7 @@ class Lab {
   Status SetUpAgent();
 
   LabOptions options_;
+  Transcript transcript_;
   Directories directories_;
   std::unique_ptr<controlplane::Cluster> cluster_;
   std::filesystem::path driver_kubeconfig_;

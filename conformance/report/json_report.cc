@@ -41,6 +41,14 @@ Json CaseJson(const CaseResult& result) {
   if (!result.details.empty()) {
     out["details"] = result.details;
   }
+  for (const Exchange& each : result.exchange) {
+    Json entry = {
+        {"milliseconds", Milliseconds(each.after)}, {"from", each.from}, {"what", each.what}};
+    if (!each.detail.empty()) {
+      entry["detail"] = each.detail;
+    }
+    out["exchange"].push_back(std::move(entry));
+  }
   out["file"] = result.file;
   out["line"] = result.line;
   out["milliseconds"] = Milliseconds(result.elapsed);

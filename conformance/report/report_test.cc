@@ -69,6 +69,12 @@ RunResult Example(const RuleSet& rules) {
       Case("Health", "Refuses", {"HLTH-02"}, Outcome::kHarnessError, "no API server"),
   };
   result.cases[1].details = "line one\nline two \x01";
+  result.cases[1].exchange = {
+      {.after = std::chrono::milliseconds(2), .from = "kubelet", .what = "GetInfo", .detail = {}},
+      {.after = std::chrono::milliseconds(5),
+       .from = "driver",
+       .what = "GetInfo answered after 3 ms",
+       .detail = "{\n  \"name\": \"<script>\"\n}"}};
   result.rules = JudgeRules(rules, result.cases, {});
   result.broken_expectations = {"an-example.expectations:3: A.B: there is no such case"};
   result.conclusion = Conclude(result);

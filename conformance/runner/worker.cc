@@ -30,6 +30,9 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMaxDetailsBytes = 16'384;
 
+constexpr std::size_t kMaxExchanges = 300;
+constexpr std::size_t kMaxExchangeBytes = 4'096;
+
 // Tells the runner. A runner that is gone takes this process with it (PR_SET_PDEATHSIG).
 class Reporter {
  public:
@@ -61,6 +64,7 @@ class Recorder : public ::testing::EmptyTestEventListener {
     const auto info = std::ranges::find(*options_.cases, name, &CaseInfo::FullName);
     index_ = static_cast<std::size_t>(info - options_.cases->begin());
     failures_.clear();
+    exchange_.clear();
     internal::CaseContext context{.lab = &lab_, .info = &*info};
     context.skip = options_.queue->stopped() || (options_.interrupted && options_.interrupted()) ||
                    !options_.queue->Take(index_);
@@ -68,11 +72,14 @@ class Recorder : public ::testing::EmptyTestEventListener {
     if (!context.skip) {
       reporter_.Send({.kind = WorkerMessage::Kind::kBegan, .index = index_});
       begin_ = Clock::Real().Monotonic();
+      began_at_ = Clock::Real().Now();
+      request_mark_ = lab_.api_server().requests().last();
     }
   }
 
   void OnTestPartResult(const ::testing::TestPartResult& part) override {
     if (part.failed()) {
+      exchange_ = ExchangeSoFar();
       std::string message = part.message();
       while (message.ends_with('\n')) {
         message.pop_back();
@@ -107,6 +114,7 @@ class Recorder : public ::testing::EmptyTestEventListener {
       }
       result.details += "the driver wrote:\n" + output;
     }
+    result.exchange = std::move(exchange_);
     reporter_.Send(
         {.kind = WorkerMessage::Kind::kEnded, .index = index_, .result = std::move(result)});
   }
@@ -117,12 +125,52 @@ class Recorder : public ::testing::EmptyTestEventListener {
     std::string message;
   };
 
+  // What was said and done in the case until now, and the CDI specs that there are.
+  std::vector<Exchange> ExchangeSoFar() {
+    std::vector<TranscriptEntry> entries = lab_.transcript().Since(began_at_);
+    for (const auto& request :
+         lab_.api_server().requests().Since(request_mark_, {.user = lab_.driver_user()})) {
+      const auto& info = request.info;
+      entries.push_back({.time = request.time,
+                         .from = "driver",
+                         .what = info.verb + " " + info.path + ": " +
+                                 (request.code == 0 ? "dropped" : std::to_string(request.code)) +
+                                 (request.injected ? " (an injected fault)" : ""),
+                         .detail = ""});
+    }
+    std::ranges::stable_sort(entries, {}, &TranscriptEntry::time);
+    for (auto& [name, text] : SnapshotFiles(lab_.directories().cdi)) {
+      entries.push_back({.time = Clock::Real().Now(),
+                         .from = "harness",
+                         .what = "finds the CDI spec " + name,
+                         .detail = std::move(text)});
+    }
+    if (entries.size() > kMaxExchanges) {
+      entries.erase(entries.begin(), entries.end() - kMaxExchanges);
+    }
+    std::vector<Exchange> exchange;
+    for (TranscriptEntry& entry : entries) {
+      if (entry.detail.size() > kMaxExchangeBytes) {
+        entry.detail.resize(kMaxExchangeBytes);
+        entry.detail += "\n[cut]";
+      }
+      exchange.push_back({.after = entry.time - began_at_,
+                          .from = std::move(entry.from),
+                          .what = std::move(entry.what),
+                          .detail = std::move(entry.detail)});
+    }
+    return exchange;
+  }
+
   const WorkerOptions& options_;
   Lab& lab_;
   Reporter& reporter_;
   std::size_t index_ = 0;
   std::vector<Failure> failures_;
+  std::vector<Exchange> exchange_;  // Up to the last failure.
   MonotonicTime begin_{};
+  WallTime began_at_{};
+  std::uint64_t request_mark_ = 0;
 };
 
 // GoogleTest with our listener in the place of its printer.
@@ -198,12 +246,17 @@ CaseQueue::CaseQueue(CaseQueue&& other) noexcept
     : shared_(std::exchange(other.shared_, nullptr)), count_(other.count_) {}
 
 std::string WorkerMessage::ToLine() const {
+  Json exchange = Json::array();
+  for (const Exchange& each : result.exchange) {
+    exchange.push_back({each.after.count(), each.from, each.what, each.detail});
+  }
   const Json line = {{"kind", kind},
                      {"index", index},
                      {"outcome", result.outcome},
                      {"message", result.message},
                      {"details", result.details},
                      {"line", result.line},
+                     {"exchange", std::move(exchange)},
                      {"elapsed", result.elapsed.count()},
                      {"code", status.code()},
                      {"status", status.message()}};
@@ -221,6 +274,12 @@ WorkerMessage WorkerMessage::FromLine(std::string_view text) {
   message.result.details = line["details"];
   message.result.line = line["line"];
   message.result.elapsed = Duration(line["elapsed"].get<Duration::rep>());
+  for (const Json& each : line["exchange"]) {
+    message.result.exchange.push_back({.after = Duration(each[0].get<Duration::rep>()),
+                                       .from = each[1],
+                                       .what = each[2],
+                                       .detail = each[3]});
+  }
   if (const StatusCode code = line["code"]; code != StatusCode::kOk) {
     message.status = Status(code, line["status"]);
   }

@@ -32,6 +32,14 @@ enum class Outcome {
   kHarnessError,
 };
 
+// Something that the harness or the driver said or did.
+struct Exchange {
+  Duration after{};    // Since the case began.
+  std::string from;    // Who: "kubelet", "driver", "harness".
+  std::string what;    // One line.
+  std::string detail;  // The message, the file: JSON or text, cut where it is long; may be empty.
+};
+
 struct CaseResult {
   std::string suite;
   std::string name;
@@ -41,7 +49,8 @@ struct CaseResult {
   std::string message;
   // All that was recorded: further failures, the testee's output in that window.
   std::string details;
-  std::string file;  // From the repository's root.
+  std::vector<Exchange> exchange;  // Up to the failure, in order; empty for what did not fail.
+  std::string file;                // From the repository's root.
   int line = 0;
   Duration elapsed{};
 

@@ -7,9 +7,14 @@
 
 namespace assay::controlplane::node {
 
-BlockingDriver::BlockingDriver(const std::string& socket_path) {
+BlockingDriver::BlockingDriver(const std::string& socket_path, const Wrap& wrap) {
   loop_.Start();
-  RunOnLoop([&] { connection_ = GrpcDriverDialer(loop_).Dial(socket_path); });
+  RunOnLoop([&] {
+    connection_ = GrpcDriverDialer(loop_).Dial(socket_path);
+    if (wrap) {
+      connection_ = wrap(std::move(connection_));
+    }
+  });
 }
 
 BlockingDriver::~BlockingDriver() {

@@ -36,8 +36,10 @@ class BlockingDriver {
   static constexpr Duration kNotifyTimeout = std::chrono::seconds(5);
   static constexpr Duration kCallTimeout = std::chrono::seconds(45);
 
+  // What stands between this and its connection, such as an observer.
+  using Wrap = std::function<std::unique_ptr<DriverConnection>(std::unique_ptr<DriverConnection>)>;
   // Has a loop and thread of its own.
-  explicit BlockingDriver(const std::string& socket_path);
+  explicit BlockingDriver(const std::string& socket_path, const Wrap& wrap = nullptr);
   ~BlockingDriver();
   BlockingDriver(const BlockingDriver&) = delete;
   BlockingDriver& operator=(const BlockingDriver&) = delete;
