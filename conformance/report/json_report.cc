@@ -91,6 +91,13 @@ std::string JsonReport(const RuleSet& rules, const RunResult& result) {
   out["counts"] = std::move(counts);
   out["brokenExpectations"] = result.broken_expectations;
   out["trouble"] = result.trouble;
+  out["devices"] = Json::array();
+  for (const DeviceSummary& each : result.devices) {
+    out["devices"].push_back({{"pool", each.pool},
+                              {"name", each.name},
+                              {"facts", each.facts},
+                              {"consumes", each.consumes}});
+  }
   out["rules"] = Json::array();
   for (const RuleVerdict& rule : result.rules) {
     out["rules"].push_back(RuleJson(rule));
@@ -101,6 +108,21 @@ std::string JsonReport(const RuleSet& rules, const RunResult& result) {
   }
   // A testee's output may be any bytes.
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<EarlierRun> ParseEarlierRun(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  EarlierRun run;
+  try {
+    run.started = json.at("started");
+    for (const Json& rule : json.at("rules")) {
+      run.verdicts[rule.at("id")] = rule.at("verdict");
+    }
+  } catch (const Json::exception& error) {
+    return InvalidArgumentError("expected the report.json of an earlier run: " +
+                                std::string(error.what()));
+  }
+  return run;
 }
 
 }  // namespace assay::conformance

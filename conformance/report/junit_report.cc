@@ -4,44 +4,13 @@
 #include <string_view>
 #include <vector>
 
+#include "conformance/report/internal/escape.h"
 #include "conformance/report/report.h"
 
 namespace assay::conformance {
 namespace {
 
-// XML 1.0 text: markup escaped, characters that XML cannot hold replaced by U+FFFD.
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      case '\t':
-        out += "&#9;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += "\xEF\xBF\xBD";
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out;
-}
+using internal::EscapeMarkup;
 
 std::string Seconds(Duration duration) {
   char text[32];
@@ -50,17 +19,19 @@ std::string Seconds(Duration duration) {
 }
 
 std::string Element(std::string_view element, std::string_view message, std::string_view body) {
-  std::string out = "      <" + std::string(element) + " message=\"" + Escape(message) + "\"";
-  return out + (body.empty() ? "/>\n" : ">" + Escape(body) + "</" + std::string(element) + ">\n");
+  std::string out = "      <" + std::string(element) + " message=\"" + EscapeMarkup(message) + "\"";
+  return out +
+         (body.empty() ? "/>\n" : ">" + EscapeMarkup(body) + "</" + std::string(element) + ">\n");
 }
 
 std::string Case(const CaseResult& result) {
-  std::string out = "    <testcase classname=\"" + Escape(result.suite) + "\" name=\"" +
-                    Escape(result.name) + "\" time=\"" + Seconds(result.elapsed) + "\" file=\"" +
-                    Escape(result.file) + "\" line=\"" + std::to_string(result.line) + "\">\n";
+  std::string out = "    <testcase classname=\"" + EscapeMarkup(result.suite) + "\" name=\"" +
+                    EscapeMarkup(result.name) + "\" time=\"" + Seconds(result.elapsed) +
+                    "\" file=\"" + EscapeMarkup(result.file) + "\" line=\"" +
+                    std::to_string(result.line) + "\">\n";
   out += "      <properties>\n";
   for (const std::string& rule : result.rules) {
-    out += "        <property name=\"rule\" value=\"" + Escape(rule) + "\"/>\n";
+    out += "        <property name=\"rule\" value=\"" + EscapeMarkup(rule) + "\"/>\n";
   }
   out += "      </properties>\n";
   switch (result.outcome) {
@@ -120,7 +91,7 @@ Suite RunSuite(const RunResult& result) {
   Suite suite;
   const auto add = [&](const std::string& name, std::string_view element,
                        const std::string& message, int& counter) {
-    suite.cases += "    <testcase classname=\"assay\" name=\"" + Escape(name) + "\">\n" +
+    suite.cases += "    <testcase classname=\"assay\" name=\"" + EscapeMarkup(name) + "\">\n" +
                    Element(element, message, {}) + "    </testcase>\n";
     ++suite.tests;
     ++counter;
@@ -155,8 +126,8 @@ std::string JunitReport(const RuleSet& rules, const RunResult& result) {
   Suite total;
   std::string body;
   for (const auto& [name, suite] : suites) {
-    body += "  <testsuite name=\"" + Escape(name) + "\" " + Attributes(suite) + " timestamp=\"" +
-            FormatRfc3339(result.started) + "\">\n";
+    body += "  <testsuite name=\"" + EscapeMarkup(name) + "\" " + Attributes(suite) +
+            " timestamp=\"" + FormatRfc3339(result.started) + "\">\n";
     if (name == "assay") {
       body += "    <properties>\n";
       for (const auto& [key, value] :
@@ -164,7 +135,7 @@ std::string JunitReport(const RuleSet& rules, const RunResult& result) {
             {"driver", result.driver},
             {"ruleSet", rules.version()},
             {"conclusion", std::string(ConclusionName(result.conclusion))}}) {
-        body += "      <property name=\"" + key + "\" value=\"" + Escape(value) + "\"/>\n";
+        body += "      <property name=\"" + key + "\" value=\"" + EscapeMarkup(value) + "\"/>\n";
       }
       body += "    </properties>\n";
     }
@@ -175,8 +146,8 @@ std::string JunitReport(const RuleSet& rules, const RunResult& result) {
     total.skipped += suite.skipped;
     total.elapsed += suite.elapsed;
   }
-  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"" + Escape(result.testee) +
-         "\" " + Attributes(total) + ">\n" + body + "</testsuites>\n";
+  return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"" +
+         EscapeMarkup(result.testee) + "\" " + Attributes(total) + ">\n" + body + "</testsuites>\n";
 }
 
 }  // namespace assay::conformance

@@ -1,4 +1,5 @@
-// Reports: a RunResult as text for a person, JUnit XML for a CI system, and JSON for programs.
+// Reports: a RunResult as text and as a page for a person, JUnit XML for a CI system, and JSON for
+// programs.
 //
 // Every report lists every rule with its verdict, also those that no test decides.
 //
@@ -6,8 +7,11 @@
 #ifndef ASSAY_CONFORMANCE_REPORT_REPORT_H_
 #define ASSAY_CONFORMANCE_REPORT_REPORT_H_
 
+#include <map>
 #include <string>
+#include <string_view>
 
+#include "base/result.h"
 #include "conformance/rules/rules.h"
 #include "conformance/verdict/verdict.h"
 
@@ -28,6 +32,20 @@ std::string JunitReport(const RuleSet& rules, const RunResult& result);
 
 // Everything, as fixtures/schema/report.schema.json describes it. Two spaces of indent.
 std::string JsonReport(const RuleSet& rules, const RunResult& result);
+
+// What an earlier run said of each rule.
+struct EarlierRun {
+  std::string started;                          // RFC 3339
+  std::map<std::string, std::string> verdicts;  // Rule id to VerdictName.
+};
+// From the text of its report.json. kInvalidArgument for anything else.
+Result<EarlierRun> ParseEarlierRun(std::string_view json);
+
+// One page that needs no network: verdict, rules by KEP and by area, the devices, each rule with
+// its evidence, and what is not as it was in `earlier`, where that is given. Light and dark, for
+// the keyboard, for print.
+std::string HtmlReport(const RuleSet& rules, const RunResult& result,
+                       const EarlierRun* earlier = nullptr);
 
 }  // namespace assay::conformance
 

@@ -14,6 +14,7 @@ namespace assay::conformance {
 namespace {
 
 using ::assay::testing::IsOk;
+using ::assay::testing::StatusIs;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -68,6 +69,11 @@ RunResult Example(const RuleSet& rules) {
       Case("Health", "Streams", {"HLTH-01"}, Outcome::kNotApplicable, "device-health"),
       Case("Health", "Refuses", {"HLTH-02"}, Outcome::kHarnessError, "no API server"),
   };
+  result.devices = {{.pool = "n1", .name = "gpu-0", .facts = {{"memory", "80Gi"}}, .consumes = {}},
+                    {.pool = "n1",
+                     .name = "gpu-1-mig-1g",
+                     .facts = {{"memory", "10Gi"}},
+                     .consumes = {{"gpu-1/memory", 0.125}, {"gpu-1/slices", 0.142}}}};
   result.cases[1].details = "line one\nline two \x01";
   result.cases[1].exchange = {
       {.after = std::chrono::milliseconds(2), .from = "kubelet", .what = "GetInfo", .detail = {}},
@@ -113,6 +119,32 @@ TEST_F(ReportTest, JunitHoldsEveryCaseAndUntestedRule) {
 
 TEST_F(ReportTest, JsonHoldsEverything) {
   ExpectGolden(JsonReport(rules_, result_), "report.golden.json");
+}
+
+TEST_F(ReportTest, PageHoldsEveryRuleAndTheExchange) {
+  ExpectGolden(HtmlReport(rules_, result_), "report.golden.html");
+}
+
+TEST_F(ReportTest, PageTellsWhatChanged) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(EarlierRun earlier, ParseEarlierRun(JsonReport(rules_, result_)));
+  EXPECT_THAT(HtmlReport(rules_, result_, &earlier), HasSubstr("Every rule has the verdict"));
+  earlier.verdicts["REG-02"] = "pass";
+  EXPECT_THAT(HtmlReport(rules_, result_, &earlier),
+              HasSubstr("REG-02</a></td><td class=\"dim\">pass</td>"));
+}
+
+TEST_F(ReportTest, PageIsSafeFromWhatTheDriverWrites) {
+  result_.cases[1].details = "</pre><script>alert(1)</script> \xff";
+  const std::string page = HtmlReport(rules_, result_);
+  EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
+  EXPECT_THAT(page, HasSubstr("&lt;script&gt;alert(1)&lt;/script&gt; \xEF\xBF\xBD"));
+}
+
+TEST_F(ReportTest, AnEarlierRunMustBeAReport) {
+  for (const char* text : {"", "[]", "{\"started\": 1}", "{\"started\": \"x\", \"rules\": [{}]}"}) {
+    EXPECT_THAT(ParseEarlierRun(text),
+                StatusIs(StatusCode::kInvalidArgument, HasSubstr("expected the report.json")));
+  }
 }
 
 TEST_F(ReportTest, JsonSurvivesOutputThatIsNoText) {

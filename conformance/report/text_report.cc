@@ -88,21 +88,6 @@ void AppendTable(const RuleSet& rules, const RunResult& result, std::string& out
   }
 }
 
-std::string Sentence(Conclusion conclusion) {
-  switch (conclusion) {
-    case Conclusion::kConformant:
-      return "CONFORMANT: no MUST rule that was tested is broken.";
-    case Conclusion::kAsExpected:
-      return "AS EXPECTED: MUST rules are broken, each as the expectations file says. No "
-             "certificate.";
-    case Conclusion::kNotConformant:
-      return "NOT CONFORMANT.";
-    case Conclusion::kTrouble:
-      return "NO VERDICT: the run had trouble of its own.";
-  }
-  return "";
-}
-
 }  // namespace
 
 std::string TextReport(const RuleSet& rules, const RunResult& result, TextReportOptions options) {
@@ -144,7 +129,7 @@ std::string TextReport(const RuleSet& rules, const RunResult& result, TextReport
   out.append(" cases in ").append(RoundedSeconds(result.elapsed)).append(".\n");
   const bool good = ExitCode(result.conclusion) == 0;
   out.append(style.bold).append(good ? style.green : style.red).append(result.testee).append(": ");
-  out.append(Sentence(result.conclusion)).append(style.off).append("\n");
+  out.append(ConclusionSentence(result.conclusion)).append(style.off).append("\n");
   return out;
 }
 

@@ -135,6 +135,8 @@ class Workers {
     return results;
   }
 
+  std::vector<DeviceSummary> TakeDevices() { return std::move(devices_); }
+
   std::vector<std::string> TakeTrouble() const {
     std::vector<std::string> trouble(trouble_.begin(), trouble_.end());
     if (!AllEnded()) {
@@ -196,6 +198,11 @@ class Workers {
         case WorkerMessage::Kind::kEnded:
           End(message.index, std::move(message.result));
           break;
+        case WorkerMessage::Kind::kDevices:
+          if (devices_.empty()) {
+            devices_ = std::move(message.devices);
+          }
+          break;
         case WorkerMessage::Kind::kTrouble:
           trouble_.insert(message.status.message());
           break;
@@ -251,6 +258,7 @@ class Workers {
   Progress progress_;
   std::vector<Worker> workers_;
   std::vector<pollfd> polled_;  // As workers_.
+  std::vector<DeviceSummary> devices_;
   std::set<std::string> trouble_;
   Status cannot_start_;
   int started_ = 0;
@@ -297,6 +305,7 @@ Result<RunResult> RunCertification(const RuleSet& rules, const RunOptions& optio
   Workers workers(options, cases, expected, std::move(queue), std::move(root));
   ASSAY_RETURN_IF_ERROR(workers.Run());
   result.cases = workers.TakeResults();
+  result.devices = workers.TakeDevices();
   result.trouble = workers.TakeTrouble();
   result.broken_expectations = expectations.Apply(Names(all), result.cases);
   result.elapsed = Clock::Real().Monotonic() - begin;

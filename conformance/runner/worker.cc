@@ -194,6 +194,46 @@ void RunAll(Recorder* recorder, const std::vector<CaseInfo>& cases) {
   listeners.Release(recorder);
 }
 
+std::string ToText(const api::resource::DeviceAttribute& attribute) {
+  return attribute.string    ? *attribute.string
+         : attribute.version ? *attribute.version
+         : attribute.int_    ? std::to_string(*attribute.int_)
+         : attribute.bool_   ? (*attribute.bool_ ? "true" : "false")
+                             : "a list";
+}
+
+std::vector<DeviceSummary> Summarize(const std::vector<ResourceSlice>& slices) {
+  std::map<std::string, double> totals;
+  for (const ResourceSlice& slice : slices) {
+    for (const auto& set : slice.spec.shared_counters) {
+      for (const auto& [name, counter] : set.counters) {
+        totals[set.name + "/" + name] = counter.value.AsApproximateDouble();
+      }
+    }
+  }
+  std::vector<DeviceSummary> devices;
+  for (const ResourceSlice& slice : slices) {
+    for (const api::resource::Device& device : slice.spec.devices) {
+      DeviceSummary summary{.pool = slice.spec.pool.name, .name = device.name};
+      for (const auto& [name, attribute] : device.attributes) {
+        summary.facts[name] = ToText(attribute);
+      }
+      for (const auto& [name, capacity] : device.capacity) {
+        summary.facts[name] = capacity.value.ToString();
+      }
+      for (const auto& set : device.consumes_counters) {
+        for (const auto& [name, counter] : set.counters) {
+          const std::string key = set.counter_set + "/" + name;
+          const double total = totals[key];
+          summary.consumes[key] = total > 0 ? counter.value.AsApproximateDouble() / total : 0;
+        }
+      }
+      devices.push_back(std::move(summary));
+    }
+  }
+  return devices;
+}
+
 // The life of a worker.
 Status RunCases(const WorkerOptions& options, Reporter& reporter) {
   // Before any thread is started.
@@ -217,6 +257,9 @@ Status RunCases(const WorkerOptions& options, Reporter& reporter) {
     }
     reporter.Send({.kind = WorkerMessage::Kind::kTrouble,
                    .status = started.status().WithContext("the driver did not become ready")});
+  }
+  if (const auto slices = lab->Slices(); slices.ok()) {
+    reporter.Send({.kind = WorkerMessage::Kind::kDevices, .devices = Summarize(*slices)});
   }
   Recorder recorder(options, *lab, reporter);
   RunAll(&recorder, *options.cases);
@@ -250,6 +293,10 @@ std::string WorkerMessage::ToLine() const {
   for (const Exchange& each : result.exchange) {
     exchange.push_back({each.after.count(), each.from, each.what, each.detail});
   }
+  Json summaries = Json::array();
+  for (const DeviceSummary& each : devices) {
+    summaries.push_back({each.pool, each.name, each.facts, each.consumes});
+  }
   const Json line = {{"kind", kind},
                      {"index", index},
                      {"outcome", result.outcome},
@@ -258,6 +305,7 @@ std::string WorkerMessage::ToLine() const {
                      {"line", result.line},
                      {"exchange", std::move(exchange)},
                      {"elapsed", result.elapsed.count()},
+                     {"devices", std::move(summaries)},
                      {"code", status.code()},
                      {"status", status.message()}};
   // A testee's output may be any bytes.
@@ -279,6 +327,10 @@ WorkerMessage WorkerMessage::FromLine(std::string_view text) {
                                        .from = each[1],
                                        .what = each[2],
                                        .detail = each[3]});
+  }
+  for (const Json& each : line["devices"]) {
+    message.devices.push_back(
+        {.pool = each[0], .name = each[1], .facts = each[2], .consumes = each[3]});
   }
   if (const StatusCode code = line["code"]; code != StatusCode::kOk) {
     message.status = Status(code, line["status"]);

@@ -57,6 +57,7 @@ struct WorkerMessage {
   enum class Kind {
     kBegan,        // `index` alone.
     kEnded,        // `index` and `result`.
+    kDevices,      // `devices`
     kTrouble,      // `status`: what went wrong outside of any case.
     kCannotStart,  // `status`: no case can be run at all.
   };
@@ -64,6 +65,7 @@ struct WorkerMessage {
   std::size_t index = 0;  // In the cases of the run.
   CaseResult result;      // What the case's CaseInfo does not say already.
   Status status;
+  std::vector<DeviceSummary> devices;
 
   std::string ToLine() const;
   static WorkerMessage FromLine(std::string_view line);

@@ -82,6 +82,21 @@ std::string_view ConclusionName(Conclusion conclusion) {
   return "?";
 }
 
+std::string_view ConclusionSentence(Conclusion conclusion) {
+  switch (conclusion) {
+    case Conclusion::kConformant:
+      return "CONFORMANT: no MUST rule that was tested is broken.";
+    case Conclusion::kAsExpected:
+      return "AS EXPECTED: MUST rules are broken, each as the expectations file says. No "
+             "certificate.";
+    case Conclusion::kNotConformant:
+      return "NOT CONFORMANT.";
+    case Conclusion::kTrouble:
+      return "NO VERDICT: the run had trouble of its own.";
+  }
+  return "";
+}
+
 int ExitCode(Conclusion conclusion) {
   switch (conclusion) {
     case Conclusion::kConformant:

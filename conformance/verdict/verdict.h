@@ -57,6 +57,16 @@ struct CaseResult {
   std::string FullName() const { return suite + "." + name; }
 };
 
+// A device as the driver published it at the beginning of the run.
+struct DeviceSummary {
+  std::string pool;
+  std::string name;
+  // Attributes and capacities, as text.
+  std::map<std::string, std::string> facts;
+  // Of each counter that it consumes (KEP-4815), "set/counter", the part of the whole: 0 to 1.
+  std::map<std::string, double> consumes;
+};
+
 enum class Verdict {
   kPass,
   kFail,
@@ -90,6 +100,8 @@ enum class Conclusion {
   kTrouble,        // 2: the harness failed, or nothing was decided.
 };
 std::string_view ConclusionName(Conclusion conclusion);
+// As reports say it: "CONFORMANT: no MUST rule that was tested is broken."
+std::string_view ConclusionSentence(Conclusion conclusion);
 int ExitCode(Conclusion conclusion);
 
 struct RunResult {
@@ -100,6 +112,7 @@ struct RunResult {
   std::string shard;   // "2/4"; empty: all that the filter selects.
   WallTime started{};
   Duration elapsed{};
+  std::vector<DeviceSummary> devices;
   std::vector<CaseResult> cases;   // In the suite's order.
   std::vector<RuleVerdict> rules;  // Every rule of the rule set, in its order.
   // Expectations that did not hold: stale entries, unexpected passes, changed messages.

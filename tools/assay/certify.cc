@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ A testee file says how the driver is started, what it declares, and where its fi
 share/assay/testees has examples. Nothing of the machine is touched: the driver gets its own
 kubelet, CDI and device directories and an API server on a free port of 127.0.0.1.
 
-The directory of --out gets report.txt, report.json, junit.xml and the driver's output.
+The directory of --out gets report.html, report.txt, report.json, junit.xml and the driver's output.
 
 Exit codes: 0 conformant (or failing just as its expectations file says), 1 not conformant,
 2 trouble with the set-up or with Assay itself.)help";
@@ -48,6 +49,7 @@ struct CertifyOptions {
   std::string out = "assay-report";
   std::string filter;
   std::string shard = "1/1";
+  std::string since;
   int jobs = 0;
   bool list = false;
 };
@@ -82,8 +84,8 @@ bool IsColorTerminal() {
          std::string_view(term) != "dumb";
 }
 
-Status WriteReports(const std::filesystem::path& out, const RuleSet& rules,
-                    const RunResult& result) {
+Status WriteReports(const std::filesystem::path& out, const RuleSet& rules, const RunResult& result,
+                    const conformance::EarlierRun* earlier) {
   std::error_code error;
   std::filesystem::create_directories(out, error);
   if (error) {
@@ -93,6 +95,8 @@ Status WriteReports(const std::filesystem::path& out, const RuleSet& rules,
       WriteFileAtomically(out / "report.txt", conformance::TextReport(rules, result, {})));
   ASSAY_RETURN_IF_ERROR(
       WriteFileAtomically(out / "junit.xml", conformance::JunitReport(rules, result)));
+  ASSAY_RETURN_IF_ERROR(
+      WriteFileAtomically(out / "report.html", conformance::HtmlReport(rules, result, earlier)));
   return WriteFileAtomically(out / "report.json", conformance::JsonReport(rules, result));
 }
 
@@ -107,6 +111,15 @@ Result<int> Certify(const CertifyOptions& options) {
                                            : std::filesystem::path(options.testee);
   conformance::RunOptions run;
   ASSAY_ASSIGN_OR_RETURN(run.profile, conformance::LoadProfile(testee, rules));
+  std::optional<conformance::EarlierRun> earlier;
+  if (!options.since.empty()) {
+    ASSAY_ASSIGN_OR_RETURN(const std::string text, ReadFile(options.since));
+    Result<conformance::EarlierRun> parsed = conformance::ParseEarlierRun(text);
+    if (!parsed.ok()) {
+      return parsed.status().WithContext("--since " + options.since);
+    }
+    earlier = *std::move(parsed);
+  }
   CatchInterrupts();
   const std::filesystem::path out = std::filesystem::absolute(options.out).lexically_normal();
   run.filter = options.filter;
@@ -119,9 +132,9 @@ Result<int> Certify(const CertifyOptions& options) {
   run.terminal = IsColorTerminal();
   run.interrupted = Interrupted;
   ASSAY_ASSIGN_OR_RETURN(const RunResult result, conformance::RunCertification(rules, run));
-  ASSAY_RETURN_IF_ERROR(WriteReports(out, rules, result));
+  ASSAY_RETURN_IF_ERROR(WriteReports(out, rules, result, earlier ? &*earlier : nullptr));
   std::cout << conformance::TextReport(rules, result, {.color = run.terminal})
-            << "Report: " << (out / "report.txt").string() << "\n";
+            << "Report: " << (out / "report.html").string() << "\n";
   return conformance::ExitCode(result.conclusion);
 }
 
@@ -146,6 +159,8 @@ Command AddCertify(CLI::App& app) {
                    "Cases that run side by side, each with a driver of its own [two a core, "
                    "the machine has cores]")
       ->check(CLI::Range(1, 256));
+  command->add_option("--since", options->since,
+                      "The report.json of an earlier run: the page tells what changed");
   command->add_flag("--list", options->list, "List the cases and run none");
   return [options] { return Certify(*options); };
 }

@@ -22,7 +22,7 @@ constexpr char kBash[] = R"bash(_assay() {
   done
   case $command:$previous in
     certify:--testee|lab:--testee) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$current") $(compgen -d -- "$current")) ;;
-    certify:--out|lab:--kubeconfig) COMPREPLY=($(compgen -f -- "$current")) ;;
+    certify:--out|certify:--since|lab:--kubeconfig) COMPREPLY=($(compgen -f -- "$current")) ;;
     certify:--filter) COMPREPLY=($(compgen -W "$(assay certify --list 2>/dev/null | cut -d' ' -f1)" -- "$current")) ;;
     rules:--area) COMPREPLY=($(compgen -W "REG ROLL PREP UNPR CKPT CDI SLICE RBAC HLTH TAINT BIND ADMIN STAT META CONF SHAR LIFE" -- "$current")) ;;
     rules:--output) COMPREPLY=($(compgen -W "text json" -- "$current")) ;;
@@ -31,7 +31,7 @@ constexpr char kBash[] = R"bash(_assay() {
     allocate:--policy) COMPREPLY=($(compgen -W "first-fit best-fit batch" -- "$current")) ;;
     allocate:-f|explain:-f|what-if:-f) COMPREPLY=($(compgen -f -- "$current")) ;;
     :*) COMPREPLY=($(compgen -W "certify rules lab allocate explain what-if completion version --help --version" -- "$current")) ;;
-    certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --shard --jobs --list --help" -- "$current")) ;;
+    certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --shard --jobs --since --list --help" -- "$current")) ;;
     rules:*) COMPREPLY=($(compgen -W "--area --untested --output --help" -- "$current")) ;;
     lab:*) COMPREPLY=($(compgen -W "--testee --kubeconfig --no-driver --help" -- "$current")) ;;
     allocate:*) COMPREPLY=($(compgen -W "-f --policy --explain --node --output --help" -- "$current") $(compgen -f -- "$current")) ;;
