@@ -20,6 +20,13 @@ other=$!
 "$assay" certify --testee "$testee" --jobs 2 --out "$work/report"
 ! grep -E '^(fail|expected failure|harness error|expectation|trouble)  ' "$work/report/report.txt"
 [ -s "$work/report/logs/1/driver-1.log" ]
+# What it leaves can be verified, and no longer once a verdict was touched.
+"$assay" verify "$work/report/bundle.json"
+sed 's/"verdict": "not applicable"/"verdict": "pass"/' "$work/report/bundle.json" >"$work/forged.json"
+! cmp -s "$work/report/bundle.json" "$work/forged.json"
+status=0
+"$assay" verify "$work/forged.json" 2>"$work/refusal" || status=$?
+[ "$status" -eq 2 ] && grep -q altered "$work/refusal"
 wait "$other" || {
   cat "$work/other.txt"
   echo "driver_ref_test: the certification beside it failed" >&2

@@ -169,7 +169,7 @@ std::string ExchangeList(const CaseResult& result) {
   for (const Exchange& each : result.exchange) {
     out += "<li class=\"" + EscapeMarkup(each.from) + "\">" +
            Tag("span", "t mono", After(each.after)) + Tag("span", "who", each.from);
-    out += each.detail.empty() ? EscapeMarkup(each.what)
+    out += each.detail.empty() ? Tag("span", "", each.what)
                                : "<details><summary>" + EscapeMarkup(each.what) + "</summary>" +
                                      Tag("pre", "", each.detail) + "</details>";
     out += "</li>\n";

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "conformance/report/report.h"
 
@@ -9,22 +11,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr std::pair<Outcome, const char*> kOutcomes[] = {
+    {Outcome::kPassed, "passed"},
+    {Outcome::kFailed, "failed"},
+    {Outcome::kFailedAsExpected, "failed as expected"},
+    {Outcome::kNotApplicable, "not applicable"},
+    {Outcome::kNotDecidable, "not decidable here"},
+    {Outcome::kHarnessError, "harness error"}};
+
 std::string OutcomeName(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kPassed:
-      return "passed";
-    case Outcome::kFailed:
-      return "failed";
-    case Outcome::kFailedAsExpected:
-      return "failed as expected";
-    case Outcome::kNotApplicable:
-      return "not applicable";
-    case Outcome::kNotDecidable:
-      return "not decidable here";
-    case Outcome::kHarnessError:
-      return "harness error";
-  }
-  return "?";
+  return std::ranges::find(kOutcomes, outcome, &std::pair<Outcome, const char*>::first)->second;
 }
 
 double Milliseconds(Duration duration) {
@@ -108,6 +104,51 @@ std::string JsonReport(const RuleSet& rules, const RunResult& result) {
   }
   // A testee's output may be any bytes.
   return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<RunResult> ParseJsonReport(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, false);
+  const auto wrong = [](const std::string& problem) {
+    return InvalidArgumentError("expected the report.json of a run: " + problem);
+  };
+  RunResult result;
+  try {
+    result.assay_version = json.at("assay");
+    result.testee = json.at("testee");
+    result.driver = json.at("driver");
+    result.filter = json.at("filter");
+    result.shard = json.at("shard");
+    result.broken_expectations = json.at("brokenExpectations");
+    result.trouble = json.at("trouble");
+    const std::string conclusion = json.at("conclusion");
+    const auto known = std::ranges::find(kAllConclusions, conclusion, ConclusionName);
+    if (known == std::end(kAllConclusions)) {
+      return wrong("the conclusion '" + conclusion + "'");
+    }
+    result.conclusion = *known;
+    for (const Json& each : json.at("cases")) {
+      const std::string name = each.at("case");
+      const std::size_t dot = name.find('.');
+      const std::string outcome = each.at("outcome");
+      const auto* found =
+          std::ranges::find_if(kOutcomes, [&](const auto& pair) { return pair.second == outcome; });
+      if (dot == std::string::npos || found == std::end(kOutcomes)) {
+        return wrong("the case '" + name + "' that '" + outcome + "'");
+      }
+      result.cases.push_back({.suite = name.substr(0, dot),
+                              .name = name.substr(dot + 1),
+                              .rules = each.at("rules"),
+                              .outcome = found->first,
+                              .message = each.value("message", ""),
+                              .details = each.value("details", ""),
+                              .exchange = {},
+                              .file = each.at("file"),
+                              .line = each.at("line")});
+    }
+  } catch (const Json::exception& error) {
+    return wrong(error.what());
+  }
+  return result;
 }
 
 Result<EarlierRun> ParseEarlierRun(std::string_view text) {

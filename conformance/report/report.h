@@ -33,6 +33,10 @@ std::string JunitReport(const RuleSet& rules, const RunResult& result);
 // Everything, as fixtures/schema/report.schema.json describes it. Two spaces of indent.
 std::string JsonReport(const RuleSet& rules, const RunResult& result);
 
+// What JsonReport wrote, but for `rules`, which are to be judged from the cases, and the times.
+// kInvalidArgument for anything else.
+Result<RunResult> ParseJsonReport(std::string_view json);
+
 // What an earlier run said of each rule.
 struct EarlierRun {
   std::string started;                          // RFC 3339

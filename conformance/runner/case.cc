@@ -127,7 +127,7 @@ void Case::SetUp() {
     LeaveTest(::testing::TestPartResult::kSkip, __FILE__, __LINE__, "not to be run here");
   }
   if (!context.info->feature.empty() && !lab().profile().Declares(context.info->feature)) {
-    EndCase(Outcome::kNotApplicable, context.info->feature + " is not declared");
+    EndCase(Outcome::kNotApplicable, NotDeclared(context.info->feature));
   }
   const Result<Driver*> started = lab().EnsureDriver();
   ASSERT_DRIVER(started.ok()) << "the driver did not become ready: " << started.status().message();

@@ -124,6 +124,8 @@ Result<std::vector<CaseInfo>> AllCases(const RuleSet& rules) {
   return cases;
 }
 
+std::string NotDeclared(const std::string& feature) { return feature + " is not declared"; }
+
 DecidedRules RulesDecidedBy(const std::vector<CaseInfo>& cases) {
   DecidedRules decided;
   for (const CaseInfo& each : cases) {

@@ -35,6 +35,9 @@ struct CaseInfo {
 // rules without a case, a rule that does not exist, or a mixture of features.
 Result<std::vector<CaseInfo>> AllCases(const RuleSet& rules);
 
+// Why a case does not apply to a driver without `feature`.
+std::string NotDeclared(const std::string& feature);
+
 DecidedRules RulesDecidedBy(const std::vector<CaseInfo>& cases);
 
 // What `filter` selects of `cases`: patterns separated by ':', each of a case ("Prepare.*"), of a

@@ -135,6 +135,7 @@ class Workers {
     return results;
   }
 
+  const std::string& program() const { return program_; }
   std::vector<DeviceSummary> TakeDevices() { return std::move(devices_); }
 
   std::vector<std::string> TakeTrouble() const {
@@ -198,8 +199,9 @@ class Workers {
         case WorkerMessage::Kind::kEnded:
           End(message.index, std::move(message.result));
           break;
-        case WorkerMessage::Kind::kDevices:
-          if (devices_.empty()) {
+        case WorkerMessage::Kind::kDriver:
+          if (program_.empty()) {
+            program_ = std::move(message.program);
             devices_ = std::move(message.devices);
           }
           break;
@@ -258,6 +260,7 @@ class Workers {
   Progress progress_;
   std::vector<Worker> workers_;
   std::vector<pollfd> polled_;  // As workers_.
+  std::string program_;
   std::vector<DeviceSummary> devices_;
   std::set<std::string> trouble_;
   Status cannot_start_;
@@ -305,6 +308,7 @@ Result<RunResult> RunCertification(const RuleSet& rules, const RunOptions& optio
   Workers workers(options, cases, expected, std::move(queue), std::move(root));
   ASSAY_RETURN_IF_ERROR(workers.Run());
   result.cases = workers.TakeResults();
+  result.program = workers.program();
   result.devices = workers.TakeDevices();
   result.trouble = workers.TakeTrouble();
   result.broken_expectations = expectations.Apply(Names(all), result.cases);

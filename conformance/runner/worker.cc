@@ -258,8 +258,11 @@ Status RunCases(const WorkerOptions& options, Reporter& reporter) {
     reporter.Send({.kind = WorkerMessage::Kind::kTrouble,
                    .status = started.status().WithContext("the driver did not become ready")});
   }
-  if (const auto slices = lab->Slices(); slices.ok()) {
-    reporter.Send({.kind = WorkerMessage::Kind::kDevices, .devices = Summarize(*slices)});
+  if (Driver* const driver = lab->driver(); driver != nullptr) {
+    const std::string exe = "/proc/" + std::to_string(driver->process().pid()) + "/exe";
+    reporter.Send({.kind = WorkerMessage::Kind::kDriver,
+                   .program = std::filesystem::read_symlink(exe, error).string(),
+                   .devices = Summarize(lab->Slices().value_or({}))});
   }
   Recorder recorder(options, *lab, reporter);
   RunAll(&recorder, *options.cases);
@@ -305,6 +308,7 @@ std::string WorkerMessage::ToLine() const {
                      {"line", result.line},
                      {"exchange", std::move(exchange)},
                      {"elapsed", result.elapsed.count()},
+                     {"program", program},
                      {"devices", std::move(summaries)},
                      {"code", status.code()},
                      {"status", status.message()}};
@@ -328,6 +332,7 @@ WorkerMessage WorkerMessage::FromLine(std::string_view text) {
                                        .what = each[2],
                                        .detail = each[3]});
   }
+  message.program = line["program"];
   for (const Json& each : line["devices"]) {
     message.devices.push_back(
         {.pool = each[0], .name = each[1], .facts = each[2], .consumes = each[3]});

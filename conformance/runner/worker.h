@@ -57,7 +57,7 @@ struct WorkerMessage {
   enum class Kind {
     kBegan,        // `index` alone.
     kEnded,        // `index` and `result`.
-    kDevices,      // `devices`
+    kDriver,       // `program` and `devices`: what there is to test.
     kTrouble,      // `status`: what went wrong outside of any case.
     kCannotStart,  // `status`: no case can be run at all.
   };
@@ -65,6 +65,7 @@ struct WorkerMessage {
   std::size_t index = 0;  // In the cases of the run.
   CaseResult result;      // What the case's CaseInfo does not say already.
   Status status;
+  std::string program;
   std::vector<DeviceSummary> devices;
 
   std::string ToLine() const;

@@ -99,6 +99,8 @@ enum class Conclusion {
   kNotConformant,  // 1: a decisive rule failed, or an expectation did not hold.
   kTrouble,        // 2: the harness failed, or nothing was decided.
 };
+inline constexpr Conclusion kAllConclusions[] = {Conclusion::kConformant, Conclusion::kAsExpected,
+                                                 Conclusion::kNotConformant, Conclusion::kTrouble};
 std::string_view ConclusionName(Conclusion conclusion);
 // As reports say it: "CONFORMANT: no MUST rule that was tested is broken."
 std::string_view ConclusionSentence(Conclusion conclusion);
@@ -112,6 +114,7 @@ struct RunResult {
   std::string shard;   // "2/4"; empty: all that the filter selects.
   WallTime started{};
   Duration elapsed{};
+  std::string program;  // The file that the driver's process ran; empty where it is not known.
   std::vector<DeviceSummary> devices;
   std::vector<CaseResult> cases;   // In the suite's order.
   std::vector<RuleVerdict> rules;  // Every rule of the rule set, in its order.

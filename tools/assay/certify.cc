@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "conformance/bundle/bundle.h"
 #include "conformance/report/report.h"
 #include "conformance/runner/registry.h"
 #include "conformance/runner/runner.h"
@@ -39,7 +40,8 @@ A testee file says how the driver is started, what it declares, and where its fi
 share/assay/testees has examples. Nothing of the machine is touched: the driver gets its own
 kubelet, CDI and device directories and an API server on a free port of 127.0.0.1.
 
-The directory of --out gets report.html, report.txt, report.json, junit.xml and the driver's output.
+The directory of --out gets report.html, report.txt, report.json, junit.xml, the driver's output, and
+bundle.json, all of it in one file for `assay verify`.
 
 Exit codes: 0 conformant (or failing just as its expectations file says), 1 not conformant,
 2 trouble with the set-up or with Assay itself.)help";
@@ -127,12 +129,19 @@ Result<int> Certify(const CertifyOptions& options) {
   run.jobs = options.jobs;
   run.bin_directory = BinDirectory();
   run.log_directory = out / "logs";
+  std::error_code error;
+  std::filesystem::remove_all(run.log_directory, error);  // An earlier run's.
   run.assay_version = ASSAY_VERSION;
   run.progress = &std::cout;
   run.terminal = IsColorTerminal();
   run.interrupted = Interrupted;
   ASSAY_ASSIGN_OR_RETURN(const RunResult result, conformance::RunCertification(rules, run));
   ASSAY_RETURN_IF_ERROR(WriteReports(out, rules, result, earlier ? &*earlier : nullptr));
+  ASSAY_ASSIGN_OR_RETURN(
+      const std::string bundle,
+      conformance::MakeBundle(rules, run.profile, result,
+                              {.suite = "/proc/self/exe", .logs = run.log_directory}));
+  ASSAY_RETURN_IF_ERROR(WriteFileAtomically(out / "bundle.json", bundle));
   std::cout << conformance::TextReport(rules, result, {.color = run.terminal})
             << "Report: " << (out / "report.html").string() << "\n";
   return conformance::ExitCode(result.conclusion);

@@ -20,6 +20,7 @@ namespace assay::tools {
 using Command = std::function<Result<int>()>;
 
 Command AddCertify(CLI::App& app);
+Command AddVerify(CLI::App& app);
 Command AddRules(CLI::App& app);
 Command AddLab(CLI::App& app);
 Command AddAllocate(CLI::App& app);

@@ -17,11 +17,12 @@ constexpr char kBash[] = R"bash(_assay() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command="" word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case $word in
-      certify|rules|lab|allocate|explain|what-if|completion|version) command=$word; break ;;
+      certify|verify|rules|lab|allocate|explain|what-if|completion|version) command=$word; break ;;
     esac
   done
   case $command:$previous in
     certify:--testee|lab:--testee) COMPREPLY=($(compgen -f -X '!*.y*ml' -- "$current") $(compgen -d -- "$current")) ;;
+    verify:*) COMPREPLY=($(compgen -f -X '!*.json' -- "$current") $(compgen -d -- "$current")) ;;
     certify:--out|certify:--since|lab:--kubeconfig) COMPREPLY=($(compgen -f -- "$current")) ;;
     certify:--filter) COMPREPLY=($(compgen -W "$(assay certify --list 2>/dev/null | cut -d' ' -f1)" -- "$current")) ;;
     rules:--area) COMPREPLY=($(compgen -W "REG ROLL PREP UNPR CKPT CDI SLICE RBAC HLTH TAINT BIND ADMIN STAT META CONF SHAR LIFE" -- "$current")) ;;
@@ -30,7 +31,7 @@ constexpr char kBash[] = R"bash(_assay() {
     explain:--output|explain:-o|what-if:--output|what-if:-o) COMPREPLY=($(compgen -W "table json" -- "$current")) ;;
     allocate:--policy) COMPREPLY=($(compgen -W "first-fit best-fit batch" -- "$current")) ;;
     allocate:-f|explain:-f|what-if:-f) COMPREPLY=($(compgen -f -- "$current")) ;;
-    :*) COMPREPLY=($(compgen -W "certify rules lab allocate explain what-if completion version --help --version" -- "$current")) ;;
+    :*) COMPREPLY=($(compgen -W "certify verify rules lab allocate explain what-if completion version --help --version" -- "$current")) ;;
     certify:*) COMPREPLY=($(compgen -W "--testee --out --filter --shard --jobs --since --list --help" -- "$current")) ;;
     rules:*) COMPREPLY=($(compgen -W "--area --untested --output --help" -- "$current")) ;;
     lab:*) COMPREPLY=($(compgen -W "--testee --kubeconfig --no-driver --help" -- "$current")) ;;

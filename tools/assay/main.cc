@@ -21,6 +21,7 @@ constexpr const char* kMainFooter = R"help(
 Examples:
   assay certify                            certify the reference driver
   assay certify --testee my-driver.yaml    certify your own
+  assay verify assay-report/bundle.json    is what somebody sent you what a run said?
   assay rules --area PREP                  what is asked of NodePrepareResources
   assay lab                                a cluster to try kubectl on
   assay allocate -f cluster.yaml           would these claims fit, and where?
@@ -35,6 +36,7 @@ int Run(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("assay ") + ASSAY_VERSION);
   const Command certify = AddCertify(app);
+  const Command verify = AddVerify(app);
   const Command rules = AddRules(app);
   const Command lab = AddLab(app);
   const Command allocate = AddAllocate(app);
@@ -69,6 +71,7 @@ int Run(int argc, char** argv) {
     return 0;
   }
   const Command& command = name == "certify"    ? certify
+                           : name == "verify"   ? verify
                            : name == "rules"    ? rules
                            : name == "lab"      ? lab
                            : name == "allocate" ? allocate
