@@ -13,3 +13,4 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 ASSAY_UPSTREAM_TEST_DRIVER=$(readlink -f "$folder/test-driver") \
   "$assay" certify --testee "$here/../../../fixtures/testees/upstream-test-driver.yaml" --out "$out"
+"$assay" verify "$out/bundle.json"
