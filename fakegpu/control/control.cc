@@ -429,7 +429,7 @@ Status Node::StepClock(Duration step) const {
     if (clock.held == 0) {
       return FailedPreconditionError("the node's clock runs: hold it first");
     }
-    clock.node_ns += step.count();
+    clock.node_ns = layout::After(clock.node_ns, step.count());
     return OkStatus();
   });
 }

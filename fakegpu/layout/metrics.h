@@ -14,10 +14,32 @@
 #include <time.h>
 
 #include <cstdint>
+#include <limits>
 
 #include "fakegpu/layout/state.h"
 
 namespace assay::fakegpu::layout {
+
+// As a T, the nearest where there is none: a damaged file may hold any number, or none.
+template <typename T>
+constexpr T Whole(double number) {
+  constexpr auto kLeast = static_cast<double>(std::numeric_limits<T>::min());
+  constexpr auto kEnd = static_cast<double>(std::numeric_limits<T>::max());
+  if (number >= kEnd) [[unlikely]] {
+    return std::numeric_limits<T>::max();
+  }
+  return number > kLeast ? static_cast<T>(number) : std::numeric_limits<T>::min();
+}
+
+// Differences and sums of times that wrap, since a damaged file may hold any number.
+constexpr std::int64_t Since(std::int64_t now, std::int64_t then) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(now) -
+                                   static_cast<std::uint64_t>(then));
+}
+constexpr std::int64_t After(std::int64_t then, std::int64_t passed) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(then) +
+                                   static_cast<std::uint64_t>(passed));
+}
 
 struct Memory {
   std::uint64_t total_bytes;
@@ -80,28 +102,21 @@ constexpr std::uint32_t Clamp(std::uint32_t value, std::uint32_t low, std::uint3
   return Max(low, Min(value, high));
 }
 
-// e^x for x >= 0, as (1 + x / 1024)^1024: without libm, and good to a thousandth.
-constexpr double Growth(double x) {
-  double power = 1 + x / 1024;
-  for (int i = 0; i < 10; ++i) {
-    power *= power;
+// x^(2^kTimes), without a loop.
+template <int kTimes>
+constexpr double Squared(double x) {
+  if constexpr (kTimes == 0) {
+    return x;
+  } else {
+    return Squared<kTimes - 1>(x * x);
   }
-  return power;
 }
+// e^x for x >= 0, as (1 + x / 1024)^1024: without libm, and good to a thousandth.
+constexpr double Growth(double x) { return Squared<10>(1 + x / 1024); }
 // e^-x, which is nothing any more from here on.
 inline constexpr double kLongAgo = 30;
 inline constexpr double kDecayed = 1 / Growth(kLongAgo);
 constexpr double Decay(double x) { return x < kLongAgo ? 1 / Growth(x) : kDecayed; }
-
-// Differences and sums of times that wrap, since a damaged file may hold any number.
-constexpr std::int64_t Since(std::int64_t now, std::int64_t then) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(now) -
-                                   static_cast<std::uint64_t>(then));
-}
-constexpr std::int64_t After(std::int64_t then, std::int64_t passed) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(then) +
-                                   static_cast<std::uint64_t>(passed));
-}
 
 // splitmix64.
 constexpr std::uint64_t Mix(std::uint64_t value) {
@@ -111,13 +126,19 @@ constexpr std::uint64_t Mix(std::uint64_t value) {
   return value ^ (value >> 31);
 }
 
-// A number in [-1, 1] that changes once a second.
-inline double Noise(const GpuState& gpu, std::int64_t node_ns) {
+// 53 random bits that change once a second.
+inline double NoiseBits(const GpuState& gpu, std::int64_t node_ns) {
   const auto period = static_cast<std::uint64_t>(node_ns / kNoisePeriodNs);
   const std::uint64_t mixed = Mix(gpu.noise_seed ^ Mix(period));
-  return static_cast<double>(static_cast<std::int64_t>(mixed >> 11)) /
-             static_cast<double>(1ULL << 52) -
-         1;
+  return static_cast<double>(static_cast<std::int64_t>(mixed >> 11));
+}
+// A number in [-1, 1].
+inline double Noise(const GpuState& gpu, std::int64_t node_ns) {
+  return NoiseBits(gpu, node_ns) / static_cast<double>(1ULL << 52) - 1;
+}
+// `number` + 2 * Noise() to the bit, for two sums less: all but the last would be exact.
+inline double Jittered(double number, const GpuState& gpu, std::int64_t node_ns) {
+  return NoiseBits(gpu, node_ns) / static_cast<double>(1ULL << 51) + (number - 2);
 }
 
 // Of all processes together, in percent, at most 100.
@@ -225,31 +246,41 @@ inline double SecondsSince(const Trail& trail, std::int64_t node_ns) {
   return steady + (gpu.trail.temperature_c - steady) * left;
 }
 inline std::uint32_t Rounded(double temperature_c) {
-  return static_cast<std::uint32_t>(temperature_c + 0.5);
+  return Whole<std::uint32_t>(temperature_c + 0.5);
 }
 
-// Rounded(TemperatureAt()) under a load: the same number, mostly without that one's divisions by
-// what is known late. They make the two differ by far less than kTelling, so that only a
-// temperature so near to where rounding tells them apart is computed in full.
+[[gnu::noinline, gnu::cold]] inline std::uint32_t TemperatureInFull(const GpuState& gpu,
+                                                                    double sm_percent,
+                                                                    std::int64_t node_ns) {
+  return Rounded(TemperatureAt(gpu, PowerOf(gpu, sm_percent).drawn_mw, node_ns));
+}
+
+// TemperatureInFull(): the same number, mostly for less. What is known late, the load, goes through
+// one product and one sum. The two differ by far less than kTelling, so that only a temperature so
+// near to where rounding tells them apart is computed in full.
 [[gnu::always_inline]] inline std::uint32_t RoundedTemperatureAt(const GpuState& gpu,
                                                                  double sm_percent,
                                                                  std::int64_t node_ns) {
   constexpr double kPerNs = 1e-9 / kThermalTimeSeconds;
   constexpr double kTelling = 1e-6;
-  const double x =
-      static_cast<double>(Max<std::int64_t>(0, Since(node_ns, gpu.trail.since_ns))) * kPerNs;
-  if (gpu.health.forced_temperature_c == 0 && x < kLongAgo - 1) {
-    const double power_mw = PowerAbove(gpu, FullLoadMw(gpu.limits) / 100 * sm_percent).drawn_mw;
-    const double steady = gpu.limits.temperature_idle_c +
-                          RisePerMw(gpu.limits) * (power_mw - gpu.limits.power_idle_mw);
-    const double left = 1 / Growth(x);
-    const double raised = steady + (gpu.trail.temperature_c - steady) * left + 0.5;
-    const auto rounded = static_cast<std::uint32_t>(raised);
+  if (gpu.health.forced_temperature_c == 0) [[likely]] {
+    const Limits& limits = gpu.limits;
+    const double x =
+        static_cast<double>(Max<std::int64_t>(0, Since(node_ns, gpu.trail.since_ns))) * kPerNs;
+    const double left = 1 / Growth(Min(x, kLongAgo));
+    const double idle_c = limits.temperature_idle_c;
+    const double at_rest = idle_c + (gpu.trail.temperature_c - idle_c) * left;
+    const double per_mw = RisePerMw(limits) * (1 - left);
+    const double per_percent = FullLoadMw(limits) * (gpu.health.power_brake != 0 ? 0.005 : 0.01);
+    const double idle_mw = limits.power_idle_mw;
+    const double most_mw = Max<double>(PowerLimit(gpu), idle_mw) - idle_mw;
+    const double raised = at_rest + 0.5 + per_mw * Min(per_percent * sm_percent, most_mw);
+    const auto rounded = Whole<std::uint32_t>(raised);
     if (raised - rounded > kTelling && raised - rounded < 1 - kTelling) [[likely]] {
       return rounded;
     }
   }
-  return Rounded(TemperatureAt(gpu, PowerOf(gpu, sm_percent).drawn_mw, node_ns));
+  return TemperatureInFull(gpu, sm_percent, node_ns);
 }
 
 // Whether heat takes clocks away.
@@ -278,11 +309,10 @@ inline std::int64_t NodeTime(const NodeClock& clock, std::int64_t monotonic_ns) 
   if (clock.held != 0) {
     return clock.node_ns;
   }
-  const std::int64_t passed = internal::Since(monotonic_ns, clock.monotonic_ns);
-  return internal::After(clock.node_ns,
-                         clock.rate == 1
-                             ? passed
-                             : static_cast<std::int64_t>(static_cast<double>(passed) * clock.rate));
+  const std::int64_t passed = Since(monotonic_ns, clock.monotonic_ns);
+  return After(clock.node_ns, clock.rate == 1
+                                  ? passed
+                                  : Whole<std::int64_t>(static_cast<double>(passed) * clock.rate));
 }
 
 // CLOCK_MONOTONIC in steps of the kernel's tick: what metrics need, for the price of a load.
@@ -354,7 +384,7 @@ struct GraphicsClock {
     share = Min(share, 0.5);
   }
   if (sm_percent != 0) {
-    clock.mhz = Max(static_cast<std::uint32_t>(clock.mhz * share), limits.clock_graphics_min_mhz);
+    clock.mhz = Max(Whole<std::uint32_t>(clock.mhz * share), limits.clock_graphics_min_mhz);
   }
   return clock;
 }
@@ -366,7 +396,7 @@ struct GraphicsClock {
   const Load mean = LoadOf(gpu);
   double sm = mean.sm;
   if (sm > 0) {
-    sm = Clamp(static_cast<std::uint32_t>(Max(1.0, sm + 2 * Noise(gpu, node_ns))), 1, 100);
+    sm = Clamp(static_cast<std::uint32_t>(Max(1.0, Jittered(sm, gpu, node_ns))), 1, 100);
   }
   const Power power = PowerOf(gpu, sm);
   const GraphicsClock graphics = GraphicsClockOf(gpu, sm, power, node_ns);
@@ -380,8 +410,8 @@ struct GraphicsClock {
   readings.ofa_percent = static_cast<std::uint32_t>(mean.ofa);
   // Sensors jitter by half a percent, and never read above the limit.
   readings.power_mw =
-      static_cast<std::uint32_t>(Min(power.drawn_mw * (1 + 0.005 * Noise(gpu, node_ns)),
-                                     Max(power.drawn_mw, static_cast<double>(PowerLimit(gpu)))));
+      Whole<std::uint32_t>(Min(power.drawn_mw * (1 + 0.005 * Noise(gpu, node_ns)),
+                               Max(power.drawn_mw, static_cast<double>(PowerLimit(gpu)))));
   readings.temperature_c = RoundedTemperatureAt(gpu, sm, node_ns);
   readings.memory_temperature_c = readings.temperature_c + kMemoryHotterByC;
   readings.performance_state = mean.any ? 0 : RestingState(gpu.limits);
@@ -394,8 +424,7 @@ struct GraphicsClock {
   readings.fan_percent = gpu.settings.fan_percent != 0 ? gpu.settings.fan_percent
                                                        : Clamp(readings.temperature_c, 30, 100);
   // The mean power, without jitter, so that energy never goes back.
-  readings.energy_mj =
-      static_cast<std::uint64_t>(EnergyAt(gpu, PowerOf(gpu, mean.sm).drawn_mw, node_ns));
+  readings.energy_mj = Whole<std::uint64_t>(EnergyAt(gpu, PowerOf(gpu, mean.sm).drawn_mw, node_ns));
   return readings;
 }
 

@@ -46,10 +46,10 @@ void FillStats(const Gpu& gpu, const layout::AccountingRecord& record, Stats* st
   stats->isRunning = record.end_ns == 0 ? 1 : 0;
   stats->startTime = gpu.StampUs(record.start_ns);
   // Told once the process has ended.
-  stats->time =
-      record.end_ns == 0
-          ? 0
-          : static_cast<unsigned long long>((record.end_ns - record.start_ns) / kMillisecondNs);
+  stats->time = record.end_ns == 0
+                    ? 0
+                    : static_cast<unsigned long long>(
+                          layout::Since(record.end_ns, record.start_ns) / kMillisecondNs);
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetAccountingStats_v2(nvmlDevice_t device,
     stats->pid = pid;
     FillStats(gpu, record, stats);
     const std::int64_t end = record.end_ns != 0 ? record.end_ns : gpu.Now();
-    const std::int64_t seconds = (end - record.start_ns) / 1'000'000'000;
+    const std::int64_t seconds = layout::Since(end, record.start_ns) / 1'000'000'000;
     stats->sampleCount = seconds > 0 ? static_cast<unsigned int>(seconds) : 0;
     stats->sumGpuUtil = std::uint64_t{stats->sampleCount} * record.sm_percent;
     stats->sumFbUtil = std::uint64_t{stats->sampleCount} * record.memory_percent;

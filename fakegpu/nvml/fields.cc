@@ -171,12 +171,12 @@ Value LinkTraffic(const Gpu& gpu, unsigned int link, double unit_bytes) {
   const layout::GpuState& state = gpu.state;
   const double busy = layout::TrailAt(state, gpu.Now()).sm_seconds / unit_bytes;
   if (link == kNoLink) {
-    return Long(static_cast<std::uint64_t>(busy * NvLinkBytesPerBusySecond(state)));
+    return Long(layout::Whole<std::uint64_t>(busy * NvLinkBytesPerBusySecond(state)));
   }
   if (link >= layout::kMaxLinks || !IsCarrying(state.links[link])) {
     return {};
   }
-  return Long(static_cast<std::uint64_t>(busy * LinkBytesPerBusySecond(state)));
+  return Long(layout::Whole<std::uint64_t>(busy * LinkBytesPerBusySecond(state)));
 }
 
 // Fields of one link, which the scope names.
@@ -331,10 +331,7 @@ Value TemperatureValue(const Gpu& gpu, unsigned int field) {
     return {};
   }
   const auto margin = [&limits](std::uint32_t celsius) {
-    return Value{
-        NVML_SUCCESS, NVML_VALUE_TYPE_SIGNED_INT,
-        static_cast<std::uint32_t>(static_cast<std::int32_t>(limits.temperature_slowdown_c) -
-                                   static_cast<std::int32_t>(celsius))};
+    return Value{NVML_SUCCESS, NVML_VALUE_TYPE_SIGNED_INT, limits.temperature_slowdown_c - celsius};
   };
   switch (field) {
     case NVML_FI_DEV_MEMORY_TEMP:
@@ -355,7 +352,7 @@ Value TemperatureValue(const Gpu& gpu, unsigned int field) {
 // Nanoseconds for which clocks were held down, by reason.
 Value ThrottleValue(const Gpu& gpu, unsigned int field) {
   const auto nanoseconds = [](double seconds) {
-    return Long(static_cast<std::uint64_t>(seconds * 1e9));
+    return Long(layout::Whole<std::uint64_t>(seconds * 1e9));
   };
   const layout::Trail trail = layout::TrailAt(gpu.state, gpu.Now());
   switch (field) {
@@ -384,8 +381,8 @@ Value ThrottleValue(const Gpu& gpu, unsigned int field) {
 Value PcieValue(const Gpu& gpu, unsigned int field) {
   const layout::GpuState& state = gpu.state;
   const auto bytes = [&](double share) {
-    return Long(static_cast<std::uint64_t>(layout::TrailAt(state, gpu.Now()).sm_seconds *
-                                           PcieBytesPerBusySecond(state) * share));
+    return Long(layout::Whole<std::uint64_t>(layout::TrailAt(state, gpu.Now()).sm_seconds *
+                                             PcieBytesPerBusySecond(state) * share));
   };
   switch (field) {
     case NVML_FI_DEV_PCIE_REPLAY_COUNTER:

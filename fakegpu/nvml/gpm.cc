@@ -43,7 +43,8 @@ void AddInstance(const layout::GpuState& gpu, std::uint32_t instance, nvmlGpmSam
     if (process.type == layout::Process::kFree || process.gpu_instance != instance) {
       continue;
     }
-    const double seconds = static_cast<double>(sample->node_ns - process.start_ns) / 1e9;
+    const double seconds =
+        static_cast<double>(layout::Since(sample->node_ns, process.start_ns)) / 1e9;
     sample->sm_seconds += seconds * process.sm_percent / 100;
     sample->memory_seconds += seconds * process.memory_percent / 100;
     sample->encoder_seconds += seconds * process.encoder_percent / 100;
@@ -132,7 +133,7 @@ struct Rates {
 };
 
 Rates Between(const nvmlGpmSample_st& first, const nvmlGpmSample_st& second) {
-  const double seconds = static_cast<double>(second.node_ns - first.node_ns) / 1e9;
+  const double seconds = static_cast<double>(layout::Since(second.node_ns, first.node_ns)) / 1e9;
   const auto rate = [seconds](double from, double to) {
     const double value = (to - from) / seconds;
     return value < 0 ? 0 : value > 1 ? 1 : value;

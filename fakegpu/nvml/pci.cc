@@ -133,7 +133,8 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetPcieThroughput(nvmlDevice_t device,
   return Get(DeviceCall{__func__, device, known}, value, [&](const Gpu& gpu) {
     const double kilobytes =
         PcieBytesPerBusySecond(gpu.state) / 1000 * gpu.Measure().gpu_percent / 100;
-    return counter == NVML_PCIE_UTIL_RX_BYTES ? kilobytes : kilobytes / 2;
+    return layout::Whole<unsigned int>(counter == NVML_PCIE_UTIL_RX_BYTES ? kilobytes
+                                                                          : kilobytes / 2);
   });
 }
 

@@ -67,7 +67,7 @@ std::uint64_t ViolationNs(const layout::Trail& trail, nvmlPerfPolicyType_t polic
     default:  // The model never holds clocks down for the others.
       break;
   }
-  return static_cast<std::uint64_t>(seconds * 1e9);
+  return layout::Whole<std::uint64_t>(seconds * 1e9);
 }
 
 bool IsPolicy(nvmlPerfPolicyType_t policy) {
