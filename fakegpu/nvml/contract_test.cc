@@ -306,15 +306,20 @@ TEST_F(ContractTest, AFunctionCanBeMadeToFail) {
   EXPECT_EQ(nvml().nvmlDeviceGetName(Device(1), name, sizeof(name)), NVML_SUCCESS);
 }
 
-TEST_F(ContractTest, TheExportTableServesNvidiaSmi) {
-  using Lookup = nvmlReturn_t (*)(const void**, const void*);
-  const auto lookup = reinterpret_cast<Lookup>(dlsym(nvml().handle, "nvmlInternalGetExportTable"));
-  ASSERT_NE(lookup, nullptr);
+using LookUpTable = nvmlReturn_t (*)(const void**, const void*);
+LookUpTable TableLookUp(const NvmlFunctions& nvml) {
+  return reinterpret_cast<LookUpTable>(dlsym(nvml.handle, "nvmlInternalGetExportTable"));
+}
+void* const* SmiTable(const NvmlFunctions& nvml) {
   const unsigned char id[16] = {0xc4, 0xfe, 0x3e, 0x6c, 0xc9, 0x8f, 0x6c, 0x4e,
                                 0xa3, 0x27, 0xee, 0x69, 0x6e, 0x12, 0xf7, 0xc4};
   const void* table = nullptr;
-  ASSERT_EQ(lookup(&table, id), NVML_SUCCESS);
-  const auto* slots = static_cast<void* const*>(table);
+  EXPECT_EQ(TableLookUp(nvml)(&table, id), NVML_SUCCESS);
+  return static_cast<void* const*>(table);
+}
+
+TEST_F(ContractTest, TheExportTableServesNvidiaSmi) {
+  void* const* const slots = SmiTable(nvml());
   EXPECT_EQ(reinterpret_cast<std::uintptr_t>(slots[0]), 0x1000u);
   using ByIndex = nvmlReturn_t (*)(unsigned int, nvmlDevice_t*, unsigned int);
   nvmlDevice_t device = nullptr;
@@ -323,7 +328,29 @@ TEST_F(ContractTest, TheExportTableServesNvidiaSmi) {
   using Unknown = nvmlReturn_t (*)(nvmlDevice_t, std::uintptr_t, void*);
   EXPECT_EQ(reinterpret_cast<Unknown>(slots[165])(device, 3, nullptr), NVML_ERROR_NOT_SUPPORTED);
   const unsigned char other[16] = {};
-  EXPECT_EQ(lookup(&table, other), NVML_ERROR_NOT_FOUND);
+  const void* table = nullptr;
+  EXPECT_EQ(TableLookUp(nvml())(&table, other), NVML_ERROR_NOT_FOUND);
+}
+
+// As `nvidia-smi compute-policy` does, which drivers run.
+TEST_F(ContractTest, ATimeSliceIsSetAndTold) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "setters are root's";
+  }
+  using Policy = nvmlReturn_t (*)(nvmlDevice_t, unsigned int*);
+  const auto set = reinterpret_cast<Policy>(SmiTable(nvml())[192]);
+  const auto get = reinterpret_cast<Policy>(SmiTable(nvml())[193]);
+  unsigned int long_slice[] = {0, 3};
+  EXPECT_EQ(set(Device(1), long_slice), NVML_SUCCESS);
+  unsigned int too_long[] = {0, 4};
+  EXPECT_EQ(set(Device(1), too_long), NVML_ERROR_INVALID_ARGUMENT);
+  unsigned int other_policy[] = {1, 0};
+  EXPECT_EQ(set(Device(1), other_policy), NVML_ERROR_INVALID_ARGUMENT);
+  unsigned int policies[3] = {};
+  EXPECT_EQ(get(Device(1), policies), NVML_SUCCESS);
+  EXPECT_THAT(policies, ::testing::ElementsAre(1, 0, 3)) << "one policy: time-slice, long";
+  EXPECT_EQ(get(Device(0), policies), NVML_SUCCESS);
+  EXPECT_EQ(policies[2], 0u);
 }
 
 }  // namespace

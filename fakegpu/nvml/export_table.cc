@@ -24,6 +24,8 @@ constexpr std::size_t kFabricManagerState = 169;
 constexpr std::size_t kAllocateResetGroup = 182;
 constexpr std::size_t kGetResetGroup = 183;
 constexpr std::size_t kFreeResetGroup = 184;
+constexpr std::size_t kSetComputePolicy = 192;  // compute-policy
+constexpr std::size_t kGetComputePolicies = 193;
 constexpr std::size_t kComputeProcesses = 213;
 constexpr std::size_t kGraphicsProcesses = 214;
 constexpr std::size_t kMpsProcesses = 215;
@@ -85,6 +87,31 @@ nvmlReturn_t Reset(unsigned int count, nvmlDevice_t* devices) {
     }
   }
   return NVML_SUCCESS;
+}
+
+// How the GPU's time is divided between processes.
+struct ComputePolicy {
+  unsigned int type;   // 0, time-slice, is the one that there is.
+  unsigned int value;  // 0 to 3: the default, short, medium, long.
+};
+struct ComputePolicies {
+  unsigned int count;
+  ComputePolicy policies[1];
+};
+
+nvmlReturn_t SetComputePolicy(nvmlDevice_t device, const ComputePolicy* policy) {
+  constexpr unsigned int kLong = 3;
+  const bool ok = NotNull(policy) && policy->type == 0 && policy->value <= kLong;
+  return ChangeDevice(DeviceCall{"nvmlInternalGetExportTable", device, ok},
+                      [policy](layout::Transaction&, layout::GpuState& gpu) {
+                        gpu.settings.timeslice = policy->value;
+                        return NVML_SUCCESS;
+                      });
+}
+nvmlReturn_t GetComputePolicies(nvmlDevice_t device, ComputePolicies* policies) {
+  return Get(DeviceCall{"nvmlInternalGetExportTable", device}, policies, [](const Gpu& gpu) {
+    return ComputePolicies{.count = 1, .policies = {{0, gpu.state.settings.timeslice}}};
+  });
 }
 
 // A process as the table's lists have it.
@@ -204,6 +231,8 @@ const Slot* Table() {
   table[kGetResetGroup].function = reinterpret_cast<Function>(&Success);
   table[kFreeResetGroup].function = reinterpret_cast<Function>(&Success);
   table[kHandleByIndex].function = reinterpret_cast<Function>(&HandleByIndex);
+  table[kSetComputePolicy].function = reinterpret_cast<Function>(&SetComputePolicy);
+  table[kGetComputePolicies].function = reinterpret_cast<Function>(&GetComputePolicies);
   table[kComputeProcesses].function =
       reinterpret_cast<Function>(&ListProcesses<&nvmlDeviceGetComputeRunningProcesses_v3>);
   table[kGraphicsProcesses].function =

@@ -82,6 +82,8 @@ says "^ +1 +$pid +C +60 +30 +0 +0 +train" pmon -c 1
 says 'set to 300.00 W' -i 0 -pl 300
 says '^300.00 W$' --query-gpu=power.limit --format=csv,noheader -i 0
 says 'EXCLUSIVE_PROCESS' -i 0 -c EXCLUSIVE_PROCESS
+says 'Medium' compute-policy -i 0 --set-timeslice=2
+says '^\| +0 +Timeslice +Medium +\|$' compute-policy -i 0 -l
 says 'Enabled MIG Mode|already|All done' -i 0 -mig 1
 says '1g.10gb\+me +20 +1/1 ' mig -lgip -i 0
 says 'Successfully created GPU instance.*profile MIG 3g.40gb' mig -i 0 -cgi 9,19 -C
