@@ -71,12 +71,27 @@ nvmlReturn_t Refuse(const char* function, Argument... arguments) {
                   [&](const layout::Copy&) { return RefuseArguments(arguments...); });
 }
 
+// A question about a thing of which the node has none.
+template <typename Thing, typename... Argument>
+nvmlReturn_t Absent(const char* function, nvmlReturn_t code, Thing thing, Argument... arguments) {
+  return ReadNode(function, thing != Thing{} && IsAnyGiven(arguments...), [&](const layout::Copy&) {
+    return HasVersion(thing) && (... && HasVersion(arguments))
+               ? code
+               : NVML_ERROR_ARGUMENT_VERSION_MISMATCH;
+  });
+}
+
 }  // namespace
 
 #define ASSAY_EXPAND(...) __VA_ARGS__
 #define NVML_REFUSED(name, parameters, arguments, reason) \
   NVML_EXPORT nvmlReturn_t name parameters { return Refuse(__func__, ASSAY_EXPAND arguments); }
+#define NVML_ABSENT(name, parameters, arguments, code, reason) \
+  NVML_EXPORT nvmlReturn_t name parameters {                   \
+    return Absent(__func__, code, ASSAY_EXPAND arguments);     \
+  }
 #include "fakegpu/nvml/refused.def"
+#undef NVML_ABSENT
 #undef NVML_REFUSED
 // Their parameters are not of this interface, so none is touched.
 #define NVML_NEWER(name)                             \

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <string>
@@ -79,8 +80,12 @@ TEST_F(SurfaceTest, NoCallTakesNothingForAnArgument) {
 // The table of FUNCTIONS.md, from the lists that the library is built of.
 std::string FunctionsTable() {
   std::map<std::string, std::string> refused;
+  std::map<std::string, std::string> absent;
 #define NVML_REFUSED(name, parameters, arguments, reason) refused[#name] = reason;
+#define NVML_ABSENT(name, parameters, arguments, code, reason) \
+  absent[#name] = std::string(#code).substr(std::strlen("NVML_ERROR_")) + ": " + reason;
 #include "fakegpu/nvml/refused.def"
+#undef NVML_ABSENT
 #undef NVML_REFUSED
 #define NVML_NEWER(name) refused[#name] = "newer than NVML 13.3";
 #define NVML_UNDECLARED(name)
@@ -95,6 +100,7 @@ std::string FunctionsTable() {
   for (const auto& [name, reason] : refused) {
     functions[name] = "NOT_SUPPORTED: " + reason;
   }
+  functions.insert(absent.begin(), absent.end());
   for (const auto& [name, reason] : constants) {
     functions[name] = "constant: " + reason;
   }
@@ -105,7 +111,8 @@ std::string FunctionsTable() {
   for (const auto& [name, answer] : functions) {
     rows += "| `" + name + "` | " + answer + " |\n";
   }
-  const std::size_t from_state = functions.size() - refused.size() - constants.size();
+  const std::size_t from_state =
+      functions.size() - refused.size() - absent.size() - constants.size();
   return "# NVML's functions in the fake\n\nOf " + std::to_string(functions.size()) +
          " functions " + std::to_string(from_state) + " answer from the node's state, and " +
          std::to_string(constants.size()) +
@@ -113,7 +120,9 @@ std::string FunctionsTable() {
          "the other " +
          std::to_string(refused.size()) +
          " answer NVML_ERROR_NOT_SUPPORTED, as a board\nwithout the feature does, after the same "
-         "checks of the call.\n\nMade by "
+         "checks of the call, and " +
+         std::to_string(absent.size()) +
+         " tell that the unit or virtual\nGPU that they are asked about is not there.\n\nMade by "
          "surface_test.cc; `ASSAY_UPDATE_GOLDENS=1 ctest -R FunctionsTableTest` writes it anew.\n\n"
          "| function | answer |\n| --- | --- |\n" +
          rows;

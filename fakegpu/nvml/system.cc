@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <initializer_list>
+
 #include "fakegpu/nvml/call.h"
 #include "fakegpu/nvml/events.h"
 #include "fakegpu/nvml/return_code.h"
@@ -130,6 +132,30 @@ NVML_EXPORT nvmlReturn_t nvmlSystemGetProcessName(unsigned int pid, char* name,
                                                   unsigned int length) {
   return ReadNode(__func__, NotNull(name) && length != 0,
                   [&](const layout::Copy& copy) { return ProcessName(pid, name, length, copy); });
+}
+
+// The vGPU versions that the library knows, with or without a vGPU host: those of an NVML 13.0.
+NVML_EXPORT nvmlReturn_t nvmlGetVgpuVersion(nvmlVgpuVersion_t* supported,
+                                            nvmlVgpuVersion_t* current) {
+  const bool any = supported != nullptr || current != nullptr;
+  return ReadNode(__func__, any, [&](const layout::Copy&) {
+    for (nvmlVgpuVersion_t* version : {supported, current}) {
+      if (version != nullptr) {
+        *version = {.minVersion = 0x0018'0001, .maxVersion = 0x001c'0001};
+      }
+    }
+    return NVML_SUCCESS;
+  });
+}
+NVML_EXPORT nvmlReturn_t nvmlGetVgpuCompatibility(nvmlVgpuMetadata_t* vgpuMetadata,
+                                                  nvmlVgpuPgpuMetadata_t* pgpuMetadata,
+                                                  nvmlVgpuPgpuCompatibility_t* compatibilityInfo) {
+  return ReadNode(
+      __func__, NotNull(vgpuMetadata, pgpuMetadata, compatibilityInfo), [&](const layout::Copy&) {
+        compatibilityInfo->vgpuVmCompatibility = NVML_VGPU_VM_COMPATIBILITY_NONE;
+        compatibilityInfo->compatibilityLimitCode = NVML_VGPU_COMPATIBILITY_LIMIT_HOST_DRIVER;
+        return NVML_SUCCESS;
+      });
 }
 
 // No S-class units and no host bridge cards: that hardware went out with Fermi.
