@@ -1,5 +1,5 @@
 # The only ways in which targets are declared here: assay_library, assay_program, assay_test,
-# assay_file_test and assay_bench. Sources are listed by name.
+# assay_file_test, assay_fuzzer and assay_bench. Sources are listed by name.
 
 include(GoogleTest)
 
@@ -31,7 +31,7 @@ if(ASSAY_SANITIZE)
   target_compile_options(assay_options INTERFACE -fsanitize=${ASSAY_SANITIZE}
                          -fno-sanitize-recover=all -fno-omit-frame-pointer
                          # False alarms of g++ 12, about std::regex for one.
-                         -Wno-maybe-uninitialized)
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(assay_options INTERFACE -fsanitize=${ASSAY_SANITIZE})
 endif()
 target_include_directories(assay_options INTERFACE
@@ -157,6 +157,35 @@ function(assay_bench name)
   cmake_parse_arguments(PARSE_ARGV 1 ARG "" "" "SOURCES;LIBRARIES")
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE assay_options ${ARG_LIBRARIES} benchmark::benchmark_main)
+endfunction()
+
+# assay_fuzzer(NAME SOURCES a_fuzzer.cc... [LIBRARIES lib...] [MAIN main.cc ARGUMENTS argument...])
+# With the preset fuzz a libFuzzer program, one of the target `fuzzers`: build/fuzz/bin/NAME CORPUS. With
+# the others a test of the same: the corpus in testdata/fuzz/NAME/ beside it, and seeded mutations of it.
+# MAIN, run with ARGUMENTS, makes the inputs of that test instead.
+function(assay_fuzzer name)
+  if(NOT ASSAY_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 ARG "" "MAIN" "SOURCES;LIBRARIES;ARGUMENTS")
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE assay_options ${ARG_LIBRARIES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  if(ASSAY_SANITIZE MATCHES "fuzzer")
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    if(NOT TARGET fuzzers)
+      add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers ${name})
+    return()
+  endif()
+  if(NOT ARG_MAIN)
+    set(ARG_MAIN ${PROJECT_SOURCE_DIR}/base/testing/fuzz_main.cc)
+    set(ARG_ARGUMENTS --mutations 1000 --seed 1 ${CMAKE_CURRENT_SOURCE_DIR}/testdata/fuzz/${name})
+  endif()
+  target_sources(${name} PRIVATE ${ARG_MAIN})
+  target_link_libraries(${name} PRIVATE assay::base)
+  assay_file_test(${name} COMMAND ${name} ${ARG_ARGUMENTS} TIMEOUT 300)
 endfunction()
 
 # assay_proto_library(NAME PROTOS a/b.proto...): C++ messages and gRPC services, made at build time
