@@ -12,6 +12,7 @@
 #include "api/validation/defaulting.h"
 #include "controlplane/apiserver/event_view.h"
 #include "controlplane/apiserver/node_restriction.h"
+#include "controlplane/apiserver/webhook_admission.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -135,6 +136,9 @@ Registry::Registry(RegistryOptions options)
                     return api::codec::Encode(object, version, format, level);
                   },
               .history_limit = options_.history_limit}),
+      webhooks_(options_.webhooks
+                    ? std::make_unique<WebhookAdmission>(store_, options_.compatibility)
+                    : nullptr),
       random_(options_.seed == 0 ? Random::FromSystem() : Random(options_.seed)) {}
 
 Registry::~Registry() = default;
@@ -213,6 +217,21 @@ ApiError Registry::CheckNamespace(const api::Object& object) const {
   return status;
 }
 
+ApiError Registry::AskWebhooks(const api::Object& object, const api::Object* old_object,
+                               const std::string& subresource, RequestContext& context) {
+  if (webhooks_ == nullptr) {
+    return std::nullopt;
+  }
+  return webhooks_->Admit({.operation = old_object == nullptr ? "CREATE" : "UPDATE",
+                           .object = &object,
+                           .old_object = old_object,
+                           .subresource = subresource,
+                           .version = context.version,
+                           .user = context.user,
+                           .dry_run = context.dry_run},
+                          context.warnings);
+}
+
 ApiResult<VersionPtr> Registry::Create(const api::Object& object, RequestContext& context) {
   if (&StoredKind(object.kind()) != &object.kind()) {
     ASSAY_API_ASSIGN_OR_RETURN(VersionPtr created, Create(ToStored(object), context));
@@ -281,6 +300,7 @@ ApiResult<VersionPtr> Registry::CreateOnce(const api::Object& object, RequestCon
   if (!outcome.errors.empty()) {
     return InvalidStatus(kind, prepared.name(), outcome.errors);
   }
+  ASSAY_API_RETURN_IF_ERROR(AskWebhooks(outcome.object, nullptr, "", context));
   const Key key{prepared.namespace_(), prepared.name()};
   VersionPtr existing = store_.Get(kind, key);
   if (existing == nullptr) {
@@ -355,6 +375,8 @@ ApiResult<UpdateAnswer> Registry::ChangeStored(const ChangeOptions& options, con
     if (!outcome.errors.empty()) {
       return InvalidStatus(kind, options.key.name, outcome.errors);
     }
+    ASSAY_API_RETURN_IF_ERROR(
+        AskWebhooks(outcome.object, &current->object(), options.subresource, context));
     if (IsDeletedByUpdate(outcome.object, current->object())) {
       if (!context.dry_run) {
         Result<VersionPtr> deleted = store_.Delete(kind, options.key, current->resource_version());

@@ -42,6 +42,8 @@
 
 namespace assay::controlplane::apiserver {
 
+class WebhookAdmission;
+
 using store::Draft;
 using store::Key;
 using store::VersionPtr;
@@ -51,6 +53,8 @@ struct RegistryOptions {
   const Clock* clock = &Clock::Real();  // Not null; outlives the Registry.
   std::uint64_t seed = 0;               // Of names and UIDs; 0: from the system.
   std::size_t history_limit = 20'000;   // Events of each kind that watches can resume from.
+  // Asks the webhooks of ValidatingWebhookConfigurations; such a write blocks its thread.
+  bool webhooks = false;
   // Compiles CEL selectors on create and update; not set: they are taken as they are.
   api::validation::SelectorChecker selector_checker;
 };
@@ -184,6 +188,9 @@ class Registry {
   api::validation::Context ValidationContext(const RequestContext& context,
                                              std::string_view verb) const;
   ApiError CheckNamespace(const api::Object& object) const;
+  // `old_object`: null for a new one.
+  ApiError AskWebhooks(const api::Object& object, const api::Object* old_object,
+                       const std::string& subresource, RequestContext& context);
   // Writes metadata.managedFields of `object`, which replaces `live` (null: it is new).
   ApiResult<api::Object> TrackFields(const api::Object& object, const store::Version* live,
                                      std::string_view subresource,
@@ -193,6 +200,7 @@ class Registry {
 
   const RegistryOptions options_;
   store::Store store_;
+  std::unique_ptr<WebhookAdmission> webhooks_;  // Null where nobody asks them.
   const Authorizer authorizer_{store_};
   std::mutex random_mu_;
   Random random_;  // Guarded by random_mu_.

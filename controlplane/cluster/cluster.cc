@@ -91,6 +91,7 @@ struct Cluster::Impl {
         registry({.compatibility = options.compatibility,
                   .clock = &clock,
                   .seed = options.seed,
+                  .webhooks = true,
                   .selector_checker = api::validation::CelSelectorChecker(options.compatibility)}) {
   }
 
