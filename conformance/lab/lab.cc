@@ -119,24 +119,21 @@ Status Lab::SetUp() {
   return options_.whole_cluster ? SetUpAgent() : OkStatus();
 }
 
-Status Lab::SetUpCluster() {
+Status Lab::StartCluster() {
   // Suites allocate claims themselves: controllers would take reservations for pods that do not
   // exist back again.
   const bool whole = options_.whole_cluster;
-  ASSAY_ASSIGN_OR_RETURN(cluster_,
+  ASSAY_ASSIGN_OR_RETURN(own_cluster_,
                          controlplane::Cluster::Start(
                              {.directory = options_.root / "cluster",
+                              .compatibility = options_.compatibility,
                               .namespaces = {"default", "kube-system", std::string(kNamespace)},
                               .garbage_collector = whole,
                               .claim_controller = whole,
                               .scheduler = whole,
                               .eviction_controller = whole}));
-  ASSAY_ASSIGN_OR_RETURN(const api::core::Node node,
-                         cluster_->AddNode({.name = std::string(kNodeName)}));
-  node_uid_ = node.metadata.uid;
-  ASSAY_ASSIGN_OR_RETURN(const User user, SetUpAccess());
-  driver_user_ = user.name;
-  ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig("driver.kubeconfig", user));
+  cluster_ = own_cluster_.get();
+  ASSAY_RETURN_IF_ERROR(GrantAccess());
 
   api::core::Namespace admin_namespace;
   admin_namespace.metadata.name = std::string(kAdminNamespace);
@@ -155,16 +152,22 @@ Status Lab::SetUpCluster() {
   return admin().Create(std::move(device_class)).status().WithContext("claims.selector");
 }
 
-Result<User> Lab::SetUpAccess() {
-  const std::string node(kNodeName);
+User Lab::DriverUser() const {
+  const bool own_access = options_.whole_cluster && options_.profile.access;
+  return own_access ? User::ServiceAccount(options_.profile.access->namespace_,
+                                           options_.profile.access->name, options_.node_name)
+                    : User::ServiceAccount("kube-system", std::string(kServiceAccount),
+                                           options_.node_name);
+}
+
+Status Lab::GrantAccess() {
   if (!options_.whole_cluster || !options_.profile.access) {
-    User user = User::ServiceAccount("kube-system", std::string(kServiceAccount), node);
     for (const api::Object& object : controlplane::apiserver::DriverPolicy(
-             user, {.device_status = options_.profile.Declares("device-status"),
-                    .binding = options_.profile.Declares("binding-conditions")})) {
+             DriverUser(), {.device_status = options_.profile.Declares("device-status"),
+                            .binding = options_.profile.Declares("binding-conditions")})) {
       ASSAY_RETURN_IF_ERROR(admin().CreateObject(object).status());
     }
-    return user;
+    return OkStatus();
   }
   const Profile::Access& access = *options_.profile.access;
   for (const std::filesystem::path& manifest : access.manifests) {
@@ -182,7 +185,23 @@ Result<User> Lab::SetUpAccess() {
         {.kind = "ServiceAccount", .name = access.name, .namespace_ = access.namespace_});
     ASSAY_RETURN_IF_ERROR(admin().Create(std::move(binding)).status());
   }
-  return User::ServiceAccount(access.namespace_, access.name, node);
+  return OkStatus();
+}
+
+Status Lab::SetUpCluster() {
+  if (options_.cluster != nullptr) {
+    cluster_ = options_.cluster;
+  } else {
+    ASSAY_RETURN_IF_ERROR(StartCluster());
+  }
+  ASSAY_ASSIGN_OR_RETURN(const api::core::Node node,
+                         cluster_->AddNode({.name = options_.node_name}));
+  node_uid_ = node.metadata.uid;
+  const User user = DriverUser();
+  driver_user_ = user.name;
+  ASSAY_ASSIGN_OR_RETURN(driver_kubeconfig_, cluster_->WriteKubeconfig(
+                                                 options_.node_name + ".driver.kubeconfig", user));
+  return OkStatus();
 }
 
 Status Lab::SetUpFakeGpus() {
@@ -195,7 +214,8 @@ Status Lab::SetUpFakeGpus() {
   ASSAY_ASSIGN_OR_RETURN(const std::string text, Expand(options_.profile.fakegpu, variables));
   const std::filesystem::path node_file = options_.profile.file.parent_path() / text;
   const std::filesystem::path state = variables.at("FAKEGPU_STATE");
-  ASSAY_RETURN_IF_ERROR(fakegpu::control::Node::Create(state, node_file).status());
+  ASSAY_RETURN_IF_ERROR(
+      fakegpu::control::Node::Create(state, node_file, {.seed = options_.seed}).status());
   ASSAY_ASSIGN_OR_RETURN(const fakegpu::host::DriverRoot devices,
                          fakegpu::host::WriteDevices(state, options_.root));
   has_device_nodes_ = devices.devices_refused == 0;
@@ -211,9 +231,9 @@ Status Lab::SetUpAgent() {
   }
   Status started;
   cluster_->RunOnLoop([&] {
-    agent_client_ = cluster_->NewClient(User::Node(std::string(kNodeName)));
+    agent_client_ = cluster_->NewClient(User::Node(options_.node_name));
     controlplane::node::NodeAgentOptions options;
-    options.node_name = std::string(kNodeName);
+    options.node_name = options_.node_name;
     options.kubelet_root = directories_.kubelet;
     options.cdi_directories = {directories_.cdi};
     options.record_directory = options_.root / "containers";
@@ -229,7 +249,7 @@ Status Lab::SetUpAgent() {
 
 Variables Lab::VariablesFor(const std::string& instance) const {
   return {{"KUBECONFIG", driver_kubeconfig_.string()},
-          {"NODE_NAME", std::string(kNodeName)},
+          {"NODE_NAME", options_.node_name},
           {"KUBELET_ROOT", directories_.kubelet.string()},
           {"PLUGINS_DIR", directories_.plugins.string()},
           {"REGISTRY_DIR", directories_.registry.string()},
@@ -239,6 +259,7 @@ Variables Lab::VariablesFor(const std::string& instance) const {
           {"INSTANCE", instance},
           {"DEV_DIR", directories_.dev.string()},
           {"PROC_DIR", (options_.root / "proc").string()},
+          {"SYS_DIR", (options_.root / "sys").string()},
           {"FAKEGPU_STATE", (options_.root / "fakegpu" / "state").string()},
           {"NVML_LIBRARY", NvmlLibrary(options_.bin_directory)},
           {"PROFILE_DIR", options_.profile.file.parent_path().string()},
@@ -271,8 +292,14 @@ std::string Lab::NewUid() {
   return text.data();
 }
 
+// Where other nodes have the same driver, of this node alone.
+std::string Lab::SliceSelector() const {
+  return "spec.driver=" + options_.profile.driver +
+         (own_cluster_ == nullptr ? ",spec.nodeName=" + options_.node_name : "");
+}
+
 Result<std::vector<ResourceSlice>> Lab::Slices() {
-  return admin().List<ResourceSlice>({.field_selector = "spec.driver=" + options_.profile.driver});
+  return admin().List<ResourceSlice>({.field_selector = SliceSelector()});
 }
 
 Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options) {
@@ -317,8 +344,8 @@ Result<std::unique_ptr<Driver>> Lab::StartInstance(const DriverOptions& options)
   }
   if (options.until == DriverOptions::Until::kPublished) {
     api::client::BlockingClient waiter(admin().client(), profile.ready_timeout);
-    const auto slices = waiter.WaitForList<ResourceSlice>(
-        {.field_selector = "spec.driver=" + profile.driver}, PoolsAreComplete);
+    const auto slices =
+        waiter.WaitForList<ResourceSlice>({.field_selector = SliceSelector()}, PoolsAreComplete);
     if (!slices.ok()) {
       return slices.status().WithContext(
           "the driver registered, but published no complete pool; it " + driver->Describe());
@@ -376,8 +403,7 @@ void Lab::Reset() {
   }
   // Best effort: what is left shows in the next case.
   (void)admin()
-      .DeleteCollection(api::KindOf<ResourceSlice>(),
-                        {.field_selector = "spec.driver=" + options_.profile.driver})
+      .DeleteCollection(api::KindOf<ResourceSlice>(), {.field_selector = SliceSelector()})
       .ok();
   for (const std::string_view name : {kNamespace, kAdminNamespace}) {
     (void)admin()

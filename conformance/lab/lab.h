@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "api/client/blocking_client.h"
+#include "api/compatibility.h"
 #include "api/resource/types.h"
 #include "base/result.h"
 #include "conformance/lab/driver.h"
@@ -80,6 +81,11 @@ struct LabOptions {
   bool whole_cluster = false;
   // In a whole cluster: containers are run, by runc. kUnavailable where it cannot.
   bool run_containers = false;
+  api::Compatibility compatibility = {};
+  // A node of this cluster, which outlives the lab; null: of one of its own.
+  controlplane::Cluster* cluster = nullptr;
+  std::string node_name = std::string(kNodeName);
+  std::uint64_t seed = 0;  // Of the fake GPUs; 0: what their node's file says.
 };
 
 class Lab {
@@ -98,6 +104,7 @@ class Lab {
   std::vector<std::filesystem::path> StateFiles() const;
   // Whether ${DEV_DIR} has the fake GPUs' device nodes: making them takes CAP_MKNOD.
   bool has_device_nodes() const { return has_device_nodes_; }
+  const std::string& node_name() const { return options_.node_name; }
   controlplane::Cluster& cluster() { return *cluster_; }
   controlplane::apiserver::Server& api_server() { return cluster_->api_server(); }
   api::client::BlockingClient& admin() { return cluster_->admin(); }
@@ -137,16 +144,21 @@ class Lab {
  private:
   explicit Lab(LabOptions options);
   Status SetUp();
+  Status StartCluster();
   Status SetUpCluster();
-  // As whom the driver runs, after creating what says what he may.
-  Result<controlplane::apiserver::User> SetUpAccess();
+  // As whom the driver runs.
+  controlplane::apiserver::User DriverUser() const;
+  // Creates what says what that user may do.
+  Status GrantAccess();
+  std::string SliceSelector() const;
   Status SetUpFakeGpus();
   Status SetUpAgent();
 
   LabOptions options_;
   Transcript transcript_;
   Directories directories_;
-  std::unique_ptr<controlplane::Cluster> cluster_;
+  std::unique_ptr<controlplane::Cluster> own_cluster_;  // Null where it is another lab's.
+  controlplane::Cluster* cluster_ = nullptr;
   std::filesystem::path driver_kubeconfig_;
   std::string driver_user_;
   std::string node_uid_;

@@ -27,10 +27,12 @@ using assay::testing::IsOk;
 using controlplane::testing::MakeAllocation;
 using controlplane::testing::MakeClass;
 using controlplane::testing::MakePod;
+using controlplane::testing::MakeSlice;
 using controlplane::testing::MakeTemplate;
 using controlplane::testing::SchedulerTest;
 using std::chrono::seconds;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -169,6 +171,56 @@ TEST_F(PodGroupsTest, PodsOfAGroupShareItsClaim) {
     EXPECT_THAT(cluster_.EventsAbout(name), Not(Contains(HasSubstr("PreBind"))))
         << "they do not come in each other's way";
   }
+}
+
+// A domain of nodes that are linked is a device for those nodes: the group's claim has one, and
+// each pod a GPU of its own.
+TEST_F(PodGroupsTest, AGangStaysInOneDomain) {
+  const auto selector_for = [](const std::string& name, const char* domain) {
+    auto made = MakeClass(name);
+    made.spec.selectors.emplace_back().cel.emplace().expression =
+        std::string("device.attributes[\"gpu.example.com\"].?domain.orValue(false) == ") + domain;
+    return made;
+  };
+  ASSERT_THAT(cluster_->Create(selector_for("domain", "true")), IsOk());
+  ASSERT_THAT(cluster_->Create(selector_for("device", "false")), IsOk());
+  for (const char* name : {"domain", "device"}) {
+    auto made = MakeTemplate(name);
+    made.spec.spec.devices.requests[0].exactly->device_class_name = name;
+    ASSERT_THAT(cluster_->Create(made), IsOk());
+  }
+  // More GPUs lie outside of the domain than in it.
+  for (const char* node : {"n1", "n2"}) {
+    AddNode(node, 4);
+  }
+  for (const char* node : {"n3", "n4", "n5"}) {
+    AddNode(node, 1);
+  }
+  auto domain = MakeSlice("rack", 1);
+  domain.spec.node_name.reset();
+  domain.spec.devices[0].attributes["domain"].bool_ = true;
+  auto& expression = domain.spec.node_selector.emplace()
+                         .node_selector_terms.emplace_back()
+                         .match_expressions.emplace_back();
+  expression.key = "kubernetes.io/hostname";
+  expression.operator_ = "In";
+  expression.values = {"n3", "n4", "n5"};
+  ASSERT_THAT(cluster_->Create(domain), IsOk());
+
+  PodGroup group = Gang(3);
+  group.spec.resource_claims.resize(1);
+  group.spec.resource_claims[0].name = "gpu";
+  group.spec.resource_claims[0].resource_claim_template_name = "domain";
+  ASSERT_THAT(cluster_->Create(group), IsOk());
+  cluster_.Settle();
+  for (const char* name : {"a", "b", "c"}) {
+    Pod pod = MakePod(name, {"domain", "device"});
+    pod.spec.scheduling_group.emplace().pod_group_name = "g";
+    AddPod(pod);
+  }
+  cluster_.RunFor(seconds(15));
+  EXPECT_THAT((std::set<std::string>{NodeOf("a"), NodeOf("b"), NodeOf("c")}),
+              ElementsAre("n3", "n4", "n5"));
 }
 
 class LaterPodGroupsTest : public PodGroupsTest {
