@@ -134,7 +134,7 @@ struct Driver::Impl {
       return nullptr;
     }
     return [this](const discovery::Picture& picture, const std::string& name) {
-      const std::optional<discovery::GpuDevice> device = picture.Find(name);
+      const std::optional<discovery::NodeDevice> device = picture.Find(name);
       return device ? discovery::ToDevice(*device, picture.inventory, device_options).attributes
                     : std::map<std::string, api::resource::DeviceAttribute>();
     };
@@ -220,7 +220,7 @@ struct Driver::Impl {
     ASSAY_RETURN_IF_ERROR(Healthy());
     const std::optional<discovery::Picture> picture = monitor.Last();
     if (!picture || Clock::Real().Now() - picture->time > kStale) {
-      return UnavailableError("the GPUs do not answer");
+      return UnavailableError("the devices do not answer");
     }
     return metrics.registered() ? OkStatus()
                                 : UnavailableError("the kubelet has not taken the registration");

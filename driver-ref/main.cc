@@ -1,6 +1,5 @@
 // dra-driver-ref: the program around Driver: flags, logging, signals, exit codes.
 
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <csignal>
@@ -9,7 +8,9 @@
 #include <memory>
 #include <optional>
 
+#include "driver-ref/discovery/device_tree.h"
 #include "driver-ref/driver.h"
+#include "driver-ref/logging.h"
 #include "driver-ref/mutants.h"
 #include "driver-ref/nvml/nvml_backend.h"
 #include "driver-ref/options.h"
@@ -31,11 +32,32 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+Status RunWebhook(const webhook::WebhookOptions& options, const sigset_t& signals) {
+  ASSAY_ASSIGN_OR_RETURN(const auto server, webhook::ServeWebhook(options));
+  spdlog::info("webhook of driver {} at {}{}", options.driver_name, server->url(), webhook::kPath);
+  int signal = 0;
+  sigwait(&signals, &signal);
+  spdlog::info("asked to end");
+  return OkStatus();
+}
+
 Status Run(const Options& options, const sigset_t& signals) {
-  ASSAY_ASSIGN_OR_RETURN(auto nvml,
-                         nvml::NvmlBackend::Load(options.nvml_library, {.divide = options.mig}));
-  const std::string nvml_path = nvml->library_path();
-  ASSAY_ASSIGN_OR_RETURN(const auto driver, Driver::Start(options, std::move(nvml), nvml_path));
+  if (options.webhook) {
+    return RunWebhook(*options.webhook, signals);
+  }
+  std::unique_ptr<discovery::Backend> backend;
+  std::string nvml_path;  // That containers get.
+  if (!options.no_gpus) {
+    ASSAY_ASSIGN_OR_RETURN(auto nvml, nvml::NvmlBackend::Load(options.nvml_library,
+                                                              {.divide = options.mig,
+                                                               .nvidia_smi = options.nvidia_smi}));
+    nvml_path = nvml->library_path();
+    backend = std::move(nvml);
+  }
+  if (!options.sysfs_devices.empty()) {
+    backend = std::make_unique<discovery::DeviceTree>(options.sysfs_devices, std::move(backend));
+  }
+  ASSAY_ASSIGN_OR_RETURN(const auto driver, Driver::Start(options, std::move(backend), nvml_path));
   const timespec interval{.tv_sec = 1, .tv_nsec = 0};
   // Interrupted, or nothing came: look after the sockets.
   while (sigtimedwait(&signals, nullptr, &interval) < 0) {
@@ -54,9 +76,7 @@ int Main(int argc, char** argv) {
   if (!options->has_value()) {
     return 0;
   }
-  auto logger = spdlog::stderr_logger_mt("dra-driver-ref");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
+  SetUpLog((*options)->log_format);
   const sigset_t signals = BlockSignals();
   for (const mutants::Mutant& mutant : mutants::All()) {
     if (mutants::Is(mutant.name)) {

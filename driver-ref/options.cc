@@ -4,12 +4,22 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <istream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/yaml/yaml.h"
 
 namespace assay::driver_ref {
 namespace {
 
 constexpr const char* kDescription =
-    R"(A DRA driver for NVIDIA GPUs: the reference driver of Assay, kubelet plugin part.
+    R"(A DRA driver for NVIDIA GPUs and for devices that a tree of files tells of: the reference driver
+of Assay, kubelet plugin part.
 
 It finds the node's GPUs with NVML, publishes them as a ResourceSlice, and on the kubelet's request
 prepares claims: it writes a CDI spec that gives a container just the claim's GPUs. A GPU that needs
@@ -43,6 +53,12 @@ bool IsDriverName(const std::string& name) {
   return true;
 }
 
+Status CheckAbsolute(const std::string& flag, const std::filesystem::path& path) {
+  return path.is_absolute()
+             ? OkStatus()
+             : InvalidArgumentError(flag + ": \"" + path.string() + "\" is not an absolute path");
+}
+
 Status Check(const Options& options) {
   if (!IsDriverName(options.driver_name)) {
     return InvalidArgumentError("--driver-name: \"" + options.driver_name +
@@ -61,13 +77,67 @@ Status Check(const Options& options) {
                                    {"--state-dir", &options.state_dir},
                                    {"--cdi-root", &options.cdi_root},
                                    {"--dev-root", &options.dev_root}}) {
-    if (!path->is_absolute()) {
-      return InvalidArgumentError(std::string(flag) + ": \"" + path->string() +
-                                  "\" is not an absolute path");
+    ASSAY_RETURN_IF_ERROR(CheckAbsolute(flag, *path));
+  }
+  for (const auto& [flag, path] : {std::pair{"--nvidia-smi", &options.nvidia_smi},
+                                   {"--sysfs-devices", &options.sysfs_devices}}) {
+    if (!path->empty()) {
+      ASSAY_RETURN_IF_ERROR(CheckAbsolute(flag, *path));
     }
   }
-  return OkStatus();
+  return options.no_gpus && options.sysfs_devices.empty()
+             ? InvalidArgumentError("--no-gpus: without --sysfs-devices there would be no devices")
+             : OkStatus();
 }
+
+// Named as the flags are.
+class YamlConfig : public CLI::Config {
+ public:
+  std::string to_config(const CLI::App* /*app*/, bool /*default_also*/, bool /*write_description*/,
+                        std::string /*prefix*/) const override {
+    return "";
+  }
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    std::vector<CLI::ConfigItem> flags;
+    const std::string text(std::istreambuf_iterator<char>(input), {});
+    Result<yaml::Node> root = yaml::Parse(text, "--config");
+    if (root.ok() && !root->IsMapping()) {
+      root = root->Error("expected a mapping from flags to values");
+    }
+    // CLI11 reports errors so, and ParseOptions catches them.
+    const auto check = [](const Status& status) {
+      if (!status.ok()) {
+        throw CLI::ConfigError(status.message(), CLI::ExitCodes::ConfigError);
+      }
+    };
+    check(root.status());
+    for (const auto& [name, value] : root->entries()) {
+      const Result<std::string> scalar = value.AsString();
+      check(scalar.status());
+      flags.push_back({.parents = {}, .name = name, .inputs = {*scalar}});
+    }
+    return flags;
+  }
+};
+
+CLI::App* AddWebhook(CLI::App& app, webhook::WebhookOptions& options) {
+  CLI::App* const command = app.add_subcommand(
+      "webhook",
+      "Serve a ValidatingWebhookConfiguration: opaque parameters that the driver would refuse when "
+      "a claim is prepared are refused when it is made");
+  command->add_option("--driver-name", options.driver_name, "Whose parameters are looked at")
+      ->capture_default_str();
+  command->add_option("--tls-cert-file", options.certificate, "The server's certificate, PEM")
+      ->required();
+  command->add_option("--tls-private-key-file", options.private_key, "Its key, PEM")->required();
+  command->add_option("--bind-address", options.address, "Where to listen")->capture_default_str();
+  command->add_option("--port", options.port, "0: any free one, which is logged")
+      ->capture_default_str();
+  return command;
+}
+
+const std::map<std::string, LogFormat> kLogFormats = {{"text", LogFormat::kText},
+                                                      {"json", LogFormat::kJson}};
 
 std::filesystem::path Or(const std::filesystem::path& given,
                          const std::filesystem::path& otherwise) {
@@ -95,6 +165,11 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
                  "How to reach the API server [$KUBECONFIG, then the pod's service account]");
   app.add_option("--nvml-library", options.nvml_library, "NVML, as dlopen takes it")
       ->capture_default_str();
+  app.add_flag("--no-gpus", options.no_gpus, "Look for no GPUs: there are --sysfs-devices alone");
+  app.add_option("--nvidia-smi", options.nvidia_smi,
+                 "NVIDIA's tool, with which time slices are set [claims may not set them]");
+  app.add_option("--sysfs-devices", options.sysfs_devices,
+                 "Offer the devices of this tree of files too (driver-ref/DEVICE_TREE.md)");
   app.add_option("--kubelet-root", options.kubelet_root, "The kubelet's root directory")
       ->capture_default_str();
   app.add_option("--registry-dir", options.registry_dir,
@@ -136,6 +211,14 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
   app.add_option("--status-port", options.status_port,
                  "Serve /metrics, /healthz and /readyz on 127.0.0.1; 0: on any free port, which is "
                  "logged [off]");
+  app.add_option("--logging-format", options.log_format, "How the log is written: text or json")
+      ->transform(CLI::CheckedTransformer(kLogFormats))
+      ->default_str("text");
+  app.set_config("--config", "", "A YAML file of flags: \"taint-effect: NoExecute\"");
+  app.config_formatter(std::make_shared<YamlConfig>());
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  webhook::WebhookOptions webhook;
+  const CLI::App* const webhook_command = AddWebhook(app, webhook);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
@@ -143,6 +226,10 @@ Result<std::optional<Options>> ParseOptions(int argc, const char* const* argv) {
     return std::optional<Options>();
   } catch (const CLI::ParseError& error) {
     return InvalidArgumentError(error.what());
+  }
+  if (webhook_command->parsed()) {
+    options.webhook = std::move(webhook);
+    return std::optional<Options>(std::move(options));
   }
   options.registry_dir = Or(options.registry_dir, options.kubelet_root / "plugins_registry");
   options.plugin_dir =

@@ -1,4 +1,5 @@
-// The driver's flags.
+// The driver's flags, and the file that may hold them (--config): a YAML mapping from the name of a
+// flag to its value. What the command line says counts more.
 //
 // Thread-safe: values.
 #ifndef ASSAY_DRIVER_REF_OPTIONS_H_
@@ -10,6 +11,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "driver-ref/logging.h"
+#include "driver-ref/webhook/webhook_server.h"
 
 namespace assay::driver_ref {
 
@@ -19,6 +22,9 @@ struct Options {
   std::string instance_id;
   std::filesystem::path kubeconfig;
   std::string nvml_library = "libnvidia-ml.so.1";
+  bool no_gpus = false;
+  std::filesystem::path sysfs_devices;  // Empty: no other devices.
+  std::filesystem::path nvidia_smi;     // Empty: time slices are not set.
   std::filesystem::path kubelet_root = "/var/lib/kubelet";
   std::filesystem::path registry_dir;  // Empty: <kubelet-root>/plugins_registry.
   std::filesystem::path plugin_dir;    // Empty: <kubelet-root>/plugins/<driver name>.
@@ -32,7 +38,10 @@ struct Options {
   bool claim_status = false;
   bool device_metadata = false;
   bool bind_to_fabric = false;
+  LogFormat log_format = LogFormat::kText;
   std::optional<std::uint16_t> status_port;  // 0: any free one.
+  // Set: this is not the kubelet plugin, but the webhook.
+  std::optional<webhook::WebhookOptions> webhook;
   bool share_gpus = false;
   bool mig = false;
 };

@@ -39,8 +39,11 @@ struct Server::Impl {
     boost::system::error_code error;
     acceptor = std::make_unique<tcp::acceptor>(accept_strand);
     accept_timer = std::make_unique<asio::steady_timer>(accept_strand);
-    tcp::endpoint endpoint(asio::ip::address_v4::loopback(), core->options.port);
-    acceptor->open(endpoint.protocol(), error);
+    const asio::ip::address address = asio::ip::make_address(core->options.address, error);
+    const tcp::endpoint endpoint(address, core->options.port);
+    if (!error) {
+      acceptor->open(endpoint.protocol(), error);
+    }
     if (!error) {
       ::fcntl(acceptor->native_handle(), F_SETFD, FD_CLOEXEC);
       acceptor->set_option(tcp::acceptor::reuse_address(true), error);
@@ -52,8 +55,8 @@ struct Server::Impl {
       acceptor->listen(asio::socket_base::max_listen_connections, error);
     }
     if (error) {
-      return UnavailableError("listening on 127.0.0.1:" + std::to_string(core->options.port) +
-                              ": " + error.message());
+      return UnavailableError("listening on " + core->options.address + ":" +
+                              std::to_string(core->options.port) + ": " + error.message());
     }
     port = acceptor->local_endpoint().port();
     return OkStatus();

@@ -1,5 +1,5 @@
-// Server: an HTTP/1.1 server on 127.0.0.1, over TLS or plain, with keep-alive and with answers that
-// stream for as long as the client listens (Kubernetes' watches).
+// Server: an HTTP/1.1 server, on 127.0.0.1 unless asked otherwise, over TLS or plain, with
+// keep-alive and with answers that stream for as long as the client listens (Kubernetes' watches).
 //
 //   ServerOptions options;
 //   options.tls = authority.IssueServer();
@@ -88,7 +88,8 @@ class Responder {
 using Handler = std::function<void(Request, std::shared_ptr<Responder>)>;
 
 struct ServerOptions {
-  std::uint16_t port = 0;  // 0: any free one.
+  std::string address = "127.0.0.1";  // "0.0.0.0" or "::": whoever reaches the machine.
+  std::uint16_t port = 0;             // 0: any free one.
   // Certificate and key; without them the server speaks plain HTTP.
   std::optional<KeyPair> tls;
   // Client certificates issued by this authority identify the peer. They are never required.

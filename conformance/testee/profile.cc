@@ -172,7 +172,8 @@ class ProfileParser {
   }
 
   Status ParseHooks(const yaml::Node& node) {
-    ASSAY_RETURN_IF_ERROR(node.CheckKeys({"list", "plug", "unplug", "fail", "heal", "stall"}));
+    ASSAY_RETURN_IF_ERROR(
+        node.CheckKeys({"list", "plug", "unplug", "fail", "degrade", "heal", "stall"}));
     for (const auto& [name, value] : node.entries()) {
       ASSAY_RETURN_IF_ERROR(value.CheckKeys({"command", "timeout"}));
       ASSAY_ASSIGN_OR_RETURN(const yaml::Node* argv, value.Require("command"));

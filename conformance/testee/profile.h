@@ -37,6 +37,7 @@ inline constexpr std::pair<std::string_view, std::string_view> kVariables[] = {
     {"INSTANCE", "a UID that differs between instances, as a pod's would"},
     {"DEV_DIR", "device nodes of the fake GPUs, in the place of /dev"},
     {"PROC_DIR", "what /proc tells of the fake GPUs' devices, in the place of /proc"},
+    {"SYS_DIR", "what /sys tells of the fake GPUs, in the place of /sys"},
     {"FAKEGPU_STATE", "the state file of the fake GPUs, where `devices.fakegpu` is given"},
     {"NVML_LIBRARY", "Assay's libnvidia-ml.so.1"},
     {"PROFILE_DIR", "the directory of the profile"},

@@ -64,7 +64,13 @@ access:
   manifests: [../rbac.yaml]
   clusterRoles: [more]
 hooks:
+  list: {command: [list]}
+  plug: {command: [plug]}
   unplug: {command: [unplug, '${DEVICE}'], timeout: 1s}
+  fail: {command: [fail]}
+  degrade: {command: [degrade]}
+  heal: {command: [heal]}
+  stall: {command: [stall]}
 expectations: x.expectations
 )"));
   EXPECT_EQ(profile.ready_timeout, std::chrono::seconds(5));
@@ -75,6 +81,8 @@ expectations: x.expectations
   EXPECT_EQ(profile.config, R"({"apiVersion":"a/v1","kind":"C","count":3})");
   EXPECT_THAT(profile.bad_configs, ElementsAre(Pair("unknown-kind", R"({"kind":"X"})")));
   EXPECT_EQ(profile.device_key, "uuid");
+  EXPECT_EQ(profile.hooks.size(), 7u);
+  EXPECT_THAT(profile.hooks.at(Hook::kDegrade).argv, ElementsAre("degrade"));
   EXPECT_THAT(profile.hooks.at(Hook::kUnplug).argv, ElementsAre("unplug", "${DEVICE}"));
   ASSERT_TRUE(profile.access.has_value());
   EXPECT_EQ(profile.access->namespace_, "gpus");

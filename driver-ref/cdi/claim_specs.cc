@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 // The oldest version that has host paths and names that start with a digit.
 constexpr std::string_view kVersion = "0.5.0";
-constexpr int kNvidiaMajor = 195;
+constexpr std::int64_t kNvidiaMajor = 195;
 constexpr std::string_view kClass = "claim";
 constexpr std::string_view kExtension = ".json";
 
@@ -47,18 +48,35 @@ Json DeviceNode(const std::string& name, const std::filesystem::path& dev_root) 
   return node;
 }
 
-struct Numbers {
-  int major = kNvidiaMajor;
-  int minor = 0;
-};
-Json NumberedNode(const std::string& name, const Numbers& numbers,
-                  const std::filesystem::path& dev_root) {
-  Json node = DeviceNode(name, dev_root);
-  node["type"] = "c";
-  node["major"] = numbers.major;
-  node["minor"] = numbers.minor;
-  node["permissions"] = "rw";
-  return node;
+Json NumberedNode(const discovery::DeviceNode& node, const std::filesystem::path& dev_root) {
+  Json json = DeviceNode(node.path, dev_root);
+  json["type"] = "c";
+  json["major"] = node.major;
+  json["minor"] = node.minor;
+  json["permissions"] = "rw";
+  return json;
+}
+
+// What containers with GPUs get besides them.
+Json CommonEdits(const ClaimSpecs::Options& options) {
+  Json common = Json::object();
+  // Keeps NVIDIA's own container runtime from adding every GPU of the node.
+  common["env"].push_back("NVIDIA_VISIBLE_DEVICES=void");
+  for (const ControlNode& node : kControlNodes) {
+    const std::string name(node.name);
+    if (IsDeviceNode(options.dev_root / name)) {
+      common["deviceNodes"].push_back(
+          node.minor ? NumberedNode({.path = name, .major = kNvidiaMajor, .minor = *node.minor},
+                                    options.dev_root)
+                     : DeviceNode(name, options.dev_root));
+    }
+  }
+  if (!options.nvml_library.empty()) {
+    common["mounts"].push_back({{"hostPath", options.nvml_library.string()},
+                                {"containerPath", "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"},
+                                {"options", {"ro", "nosuid", "nodev", "bind"}}});
+  }
+  return common;
 }
 
 }  // namespace
@@ -80,17 +98,26 @@ Result<std::string> ClaimSpecs::Format(const std::string& uid,
   for (const DeviceEdits& device : devices) {
     Json edits = Json::object();
     if (!mutants::Is("empty-edits")) {
-      edits["deviceNodes"].push_back(NumberedNode("nvidia" + std::to_string(device.minor),
-                                                  {.minor = static_cast<int>(device.minor)},
-                                                  options_.dev_root));
+      std::vector<discovery::DeviceNode> nodes = device.nodes;
+      if (device.minor) {
+        nodes.push_back({.path = "nvidia" + std::to_string(*device.minor),
+                         .major = kNvidiaMajor,
+                         .minor = *device.minor});
+      }
       std::vector<MigCapability> capabilities;
       if (device.mig) {
         ASSAY_ASSIGN_OR_RETURN(capabilities, CapabilitiesOf(*device.mig, options_.proc_root));
       }
       for (const MigCapability& capability : capabilities) {
-        edits["deviceNodes"].push_back(NumberedNode(
-            "nvidia-caps/nvidia-cap" + std::to_string(capability.minor),
-            {.major = capability.major, .minor = capability.minor}, options_.dev_root));
+        nodes.push_back({.path = "nvidia-caps/nvidia-cap" + std::to_string(capability.minor),
+                         .major = capability.major,
+                         .minor = capability.minor});
+      }
+      for (const discovery::DeviceNode& node : nodes) {
+        edits["deviceNodes"].push_back(NumberedNode(node, options_.dev_root));
+      }
+      for (const std::string& variable : device.env) {
+        edits["env"].push_back(variable);
       }
       if (device.admin_access) {
         edits["env"].push_back("DRA_ADMIN_ACCESS=true");
@@ -101,23 +128,10 @@ Result<std::string> ClaimSpecs::Format(const std::string& uid,
         {{"name", id.substr(id.find('=') + 1)}, {"containerEdits", std::move(edits)}});
   }
 
-  Json common = Json::object();
-  // Keeps NVIDIA's own container runtime from adding every GPU of the node.
-  common["env"].push_back("NVIDIA_VISIBLE_DEVICES=void");
-  for (const ControlNode& node : kControlNodes) {
-    const std::string name(node.name);
-    if (IsDeviceNode(options_.dev_root / name)) {
-      common["deviceNodes"].push_back(
-          node.minor ? NumberedNode(name, {.minor = *node.minor}, options_.dev_root)
-                     : DeviceNode(name, options_.dev_root));
-    }
+  if (std::ranges::any_of(devices,
+                          [](const DeviceEdits& device) { return device.minor.has_value(); })) {
+    spec["containerEdits"] = CommonEdits(options_);
   }
-  if (!options_.nvml_library.empty()) {
-    common["mounts"].push_back({{"hostPath", options_.nvml_library.string()},
-                                {"containerPath", "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"},
-                                {"options", {"ro", "nosuid", "nodev", "bind"}}});
-  }
-  spec["containerEdits"] = std::move(common);
   return spec.dump(2) + "\n";
 }
 

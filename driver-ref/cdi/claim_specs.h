@@ -17,13 +17,16 @@
 
 #include "base/result.h"
 #include "driver-ref/cdi/mig_capabilities.h"
+#include "driver-ref/discovery/backend.h"
 
 namespace assay::driver_ref::cdi {
 
-// What of a GPU a container gets.
+// What of a device a container gets.
 struct DeviceEdits {
-  std::string device;       // The device's name in the ResourceSlice.
-  std::uint32_t minor = 0;  // Of /dev/nvidia<minor>.
+  std::string device;                        // The device's name in the ResourceSlice.
+  std::optional<std::uint32_t> minor;        // Of a GPU: of /dev/nvidia<minor>.
+  std::vector<discovery::DeviceNode> nodes;  // Of another device.
+  std::vector<std::string> env;
   // The container sees a device that may be another's: it has DRA_ADMIN_ACCESS=true, as in
   // Kubernetes' example driver.
   bool admin_access = false;

@@ -1,15 +1,18 @@
-// Backend: where the driver learns of its GPUs. One implementation over NVML (driver-ref/nvml/); a
-// test's is a fake.
+// Backend: where the driver learns of its devices. One implementation over NVML (driver-ref/nvml/),
+// one over a tree of files (device_tree.h); a test's is a fake.
 //
 // Implementations are thread-safe; WaitForXid is for one thread.
 #ifndef ASSAY_DRIVER_REF_DISCOVERY_BACKEND_H_
 #define ASSAY_DRIVER_REF_DISCOVERY_BACKEND_H_
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "api/meta/quantity.h"
 #include "base/clock.h"
 #include "base/result.h"
 
@@ -49,6 +52,9 @@ struct Gpu {
   std::uint64_t memory_bytes = 0;
   Fabric fabric = Fabric::kNone;
   std::string fabric_error;  // Of kFailed.
+  // "<cluster UUID>.<clique>" of kReady: those with the same reach each other over NVLink. Empty
+  // where the fabric is the node's own.
+  std::string fabric_clique;
 
   // What it needs before it can be used, empty if nothing: "lost", "reset", "reboot", "drain".
   std::string needs;
@@ -61,10 +67,55 @@ struct Gpu {
   friend bool operator==(const Gpu&, const Gpu&) = default;
 };
 
+// A device node that a container gets.
+struct DeviceNode {
+  std::string path;  // Below /dev: "accel0".
+  std::int64_t major = 0;
+  std::int64_t minor = 0;
+
+  friend bool operator==(const DeviceNode&, const DeviceNode&) = default;
+};
+
+// How much of something a device has; claims share it in steps where there is a step (KEP-5075).
+struct PlainCapacity {
+  api::meta::Quantity total;
+  std::optional<api::meta::Quantity> step;
+
+  friend bool operator==(const PlainCapacity&, const PlainCapacity&) = default;
+};
+
+// A device of any other kind, as a device tree tells of it (DEVICE_TREE.md). What it does not tell
+// is empty.
+struct PlainDevice {
+  std::string name;  // "nic-0": a DNS label.
+  std::string kind;  // "nic"
+  std::string vendor;
+  std::string model;
+  std::string serial;
+  std::string pci_bus_id;  // "0000:3b:00.0"
+  std::string pcie_root;   // "pci0000:3a"
+  std::optional<std::int64_t> numa_node;
+  std::optional<std::int64_t> index;  // By which programs in containers know it.
+  std::string link_domain;
+  std::string clique;                                    // Within the domain.
+  std::optional<std::array<std::uint32_t, 3>> position;  // In a torus.
+  std::vector<std::string> links;                        // The names of its neighbours.
+  std::string interface;                                 // Of a network device.
+  std::string hardware_address;
+  std::vector<DeviceNode> nodes;
+  std::map<std::string, PlainCapacity> capacity;
+
+  // As of a GPU.
+  std::string needs;
+
+  friend bool operator==(const PlainDevice&, const PlainDevice&) = default;
+};
+
 struct Inventory {
-  std::string driver_version;  // "580.95.05"
-  std::string cuda_version;    // "13.0"
-  std::vector<Gpu> gpus;       // By UUID.
+  std::string driver_version;        // "580.95.05"
+  std::string cuda_version;          // "13.0"
+  std::vector<Gpu> gpus;             // By UUID.
+  std::vector<PlainDevice> devices;  // Others, by name.
 
   friend bool operator==(const Inventory&, const Inventory&) = default;
 };

@@ -16,10 +16,14 @@ namespace assay::driver_ref::discovery {
 // Who may use a GPU (NVML, nvmlComputeMode_t).
 enum class ComputeMode { kDefault, kExclusiveThread, kProhibited, kExclusiveProcess };
 
+// How long a process of several that share a GPU has it, as nvidia-smi numbers it.
+enum class TimeSlice { kDefault, kShort, kMedium, kLong };
+
 // What is not there is not set, or not known.
 struct GpuSettings {
   std::optional<std::uint32_t> power_limit_mw;
   std::optional<ComputeMode> compute_mode;
+  std::optional<TimeSlice> time_slice;
 
   friend bool operator==(const GpuSettings&, const GpuSettings&) = default;
 };

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <system_error>
 #include <tuple>
 #include <utility>
 
+#include "driver-ref/discovery/attributes.h"
+#include "driver-ref/discovery/torus.h"
 #include "driver-ref/mutants.h"
 
 namespace assay::driver_ref::discovery {
@@ -18,12 +20,6 @@ namespace {
 
 using api::resource::Device;
 using api::resource::DeviceAttribute;
-
-// resource.k8s.io/v1: DeviceAttributeMaxValueLength, DNS labels.
-constexpr std::size_t kMaxStringBytes = 64;
-constexpr std::size_t kMaxNameBytes = 63;
-constexpr std::string_view kPciBusId = "resource.kubernetes.io/pciBusID";
-constexpr std::string_view kPcieRoot = "resource.kubernetes.io/pcieRoot";
 
 // What a profile has of a GPU besides its memory: the counter's name, the capacity's, and the
 // field.
@@ -41,38 +37,6 @@ constexpr std::array<Share, 6> kShares = {{
     {"ofa-engines", "ofaEngines", &MigProfile::ofa_engines},
 }};
 
-bool IsLabel(std::string_view text) {
-  const auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-  return !text.empty() && text.size() <= kMaxNameBytes && alphanumeric(text.front()) &&
-         alphanumeric(text.back()) &&
-         std::ranges::all_of(text, [&](char c) { return alphanumeric(c) || c == '-'; });
-}
-
-// The longest start of `text` that fits and does not end inside of a UTF-8 character.
-std::string Shorten(const std::string& text) {
-  if (text.size() <= kMaxStringBytes || mutants::Is("attribute-too-long")) {
-    return text;
-  }
-  std::size_t size = kMaxStringBytes;
-  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
-    --size;
-  }
-  return text.substr(0, size);
-}
-
-void SetString(Device& device, std::string_view name, const std::string& value) {
-  if (!value.empty()) {
-    device.attributes[std::string(name)].string = Shorten(value);
-  }
-}
-
-void SetVersion(Device& device, std::string_view name, std::string_view value) {
-  if (std::string version = ToSemanticVersion(value);
-      !version.empty() && version.size() <= kMaxStringBytes) {
-    device.attributes[std::string(name)].version = std::move(version);
-  }
-}
-
 api::meta::Quantity Bytes(std::uint64_t bytes) {
   return api::meta::Quantity::FromInt64(static_cast<std::int64_t>(bytes),
                                         api::meta::Quantity::Format::kBinarySI);
@@ -81,18 +45,25 @@ api::meta::Quantity Count(std::uint32_t count) {
   return api::meta::Quantity::FromInt64(count, api::meta::Quantity::Format::kDecimalSI);
 }
 
+// Claims share `capacity` of the device in steps; one that asks for no amount gets all of it, which
+// is `most`.
+void ShareInSteps(const std::string& capacity, const api::meta::Quantity& step,
+                  const api::meta::Quantity& most, Device& device) {
+  device.allow_multiple_allocations = true;
+  auto& policy = device.capacity.at(capacity).request_policy.emplace();
+  policy.default_ = most;
+  policy.valid_range.emplace();
+  policy.valid_range->min = step;
+  policy.valid_range->step = step;
+}
+
 void ShareByMemory(std::uint64_t memory_bytes, Device& device) {
   constexpr std::uint64_t kStep = std::uint64_t{1} << 30;
   const std::uint64_t steps = memory_bytes / kStep;
-  if (steps < 2) {
-    return;  // Too little for a policy that the API server accepts.
+  // Less is too little for a policy that the API server accepts.
+  if (steps >= 2) {
+    ShareInSteps("memory", Bytes(kStep), Bytes(steps * kStep), device);
   }
-  device.allow_multiple_allocations = true;
-  auto& policy = device.capacity.at("memory").request_policy.emplace();
-  policy.default_ = Bytes(steps * kStep);
-  policy.valid_range.emplace();
-  policy.valid_range->min = Bytes(kStep);
-  policy.valid_range->step = Bytes(kStep);
 }
 
 // What the whole GPU has for its partitions: of everything as much as its largest profile.
@@ -129,6 +100,66 @@ void SetCapacity(const MigProfile& profile, Device& device) {
   }
 }
 
+void Taint(const std::string& trouble, const DeviceOptions& options, Device& device) {
+  if (!trouble.empty() && !mutants::Is("never-taints")) {
+    auto& taint = device.taints.emplace_back();
+    taint.key =
+        mutants::Is("taint-without-domain") ? "unhealthy" : options.driver_name + "/unhealthy";
+    taint.value = trouble;
+    taint.effect = options.taint_effect;
+  }
+}
+
+// The value that all parts have, or the one of an empty part.
+template <typename T>
+T Common(const NodeDevice& source, T PlainDevice::* field) {
+  const T& first = source.parts.front()->*field;
+  return std::ranges::all_of(source.parts,
+                             [&](const PlainDevice* part) { return part->*field == first; })
+             ? first
+             : T();
+}
+
+Device ToPlainDevice(const NodeDevice& source, const Inventory& inventory,
+                     const DeviceOptions& options) {
+  Device device;
+  device.name = source.name;
+  SetString(device, "type", Common(source, &PlainDevice::kind));
+  SetString(device, "vendor", Common(source, &PlainDevice::vendor));
+  SetString(device, "model", Common(source, &PlainDevice::model));
+  SetString(device, "serial", Common(source, &PlainDevice::serial));
+  SetString(device, "linkDomain", Common(source, &PlainDevice::link_domain));
+  SetString(device, "clique", Common(source, &PlainDevice::clique));
+  SetString(device, "interface", Common(source, &PlainDevice::interface));
+  const std::string bus_id = Common(source, &PlainDevice::pci_bus_id);
+  std::string root = Common(source, &PlainDevice::pcie_root);
+  if (root.empty() && options.pcie_root && !bus_id.empty()) {
+    root = options.pcie_root(bus_id);
+  }
+  SetString(device, kPciBusId, bus_id);
+  SetString(device, kPcieRoot, root);
+  SetInt(device, kNumaNode, Common(source, &PlainDevice::numa_node));
+  SetInt(device, "index", Common(source, &PlainDevice::index));
+  if (const std::optional<Box> box = BoxOf(source.parts)) {
+    SetString(device, "topology", box->ShapeText());
+    SetInt(device, "x", box->at[0]);
+    SetInt(device, "y", box->at[1]);
+    SetInt(device, "z", box->at[2]);
+    SetInt(device, "chips", static_cast<std::int64_t>(source.parts.size()));
+  }
+  for (const PlainDevice* part : source.parts) {
+    for (const auto& [name, capacity] : part->capacity) {
+      device.capacity[name].value.Add(capacity.total);
+      if (capacity.step && source.parts.size() == 1) {
+        ShareInSteps(name, *capacity.step, capacity.total, device);
+      }
+    }
+  }
+  device.consumes_counters = CountersOf(source.parts, inventory.devices);
+  Taint(source.needs(), options, device);
+  return device;
+}
+
 // "gpu-8c2e...-1g10gb-me-20-3": the profile's name is for people, its id and the placement make it
 // unique.
 std::string PartitionName(const Gpu& gpu, const MigProfile& profile, std::uint32_t start) {
@@ -161,7 +192,13 @@ std::string DeviceName(const std::string& gpu_uuid) {
   return name;
 }
 
-std::vector<GpuDevice> DevicesOf(const Gpu& gpu) {
+std::string DomainName(const std::string& fabric_clique) {
+  std::string name = "nvlink-" + fabric_clique;
+  std::ranges::replace(name, '.', '-');
+  return name;
+}
+
+std::vector<NodeDevice> DevicesOf(const Gpu& gpu) {
   std::vector<const MigProfile*> profiles;
   for (const MigProfile& profile : gpu.mig_profiles) {
     profiles.push_back(&profile);
@@ -169,7 +206,7 @@ std::vector<GpuDevice> DevicesOf(const Gpu& gpu) {
   std::ranges::sort(profiles, {}, [](const MigProfile* profile) {
     return std::tuple(profile->memory_bytes, profile->multiprocessors, profile->name);
   });
-  std::vector<GpuDevice> devices;
+  std::vector<NodeDevice> devices;
   for (const MigProfile* profile : profiles) {
     for (const std::uint32_t start : profile->starts) {
       devices.push_back({.name = PartitionName(gpu, *profile, start),
@@ -181,11 +218,38 @@ std::vector<GpuDevice> DevicesOf(const Gpu& gpu) {
   if (gpu.whole) {
     devices.push_back({.name = DeviceName(gpu.uuid), .gpu = &gpu});
   }
-  std::erase_if(devices, [](const GpuDevice& device) { return !IsLabel(device.name); });
+  std::erase_if(devices, [](const NodeDevice& device) { return !IsLabel(device.name); });
   return devices;
 }
 
-Device ToDevice(const GpuDevice& source, const Inventory& inventory, const DeviceOptions& options) {
+std::vector<NodeDevice> DevicesOf(const Inventory& inventory) {
+  std::vector<NodeDevice> devices;
+  for (const Gpu& gpu : inventory.gpus) {
+    std::ranges::move(DevicesOf(gpu), std::back_inserter(devices));
+  }
+  for (const PlainDevice& device : inventory.devices) {
+    devices.push_back({.name = device.name, .parts = {&device}});
+  }
+  for (SubSlice& slice : SubSlicesOf(inventory.devices)) {
+    devices.push_back({.name = std::move(slice.name), .parts = std::move(slice.chips)});
+  }
+  return devices;
+}
+
+const std::string& NodeDevice::needs() const {
+  if (gpu != nullptr) {
+    return gpu->needs;
+  }
+  const auto found =
+      std::ranges::find_if(parts, [](const PlainDevice* part) { return !part->needs.empty(); });
+  return found == parts.end() ? parts.front()->needs : (*found)->needs;
+}
+
+Device ToDevice(const NodeDevice& source, const Inventory& inventory,
+                const DeviceOptions& options) {
+  if (source.gpu == nullptr) {
+    return ToPlainDevice(source, inventory, options);
+  }
   const Gpu& gpu = *source.gpu;
   Device device;
   device.name = source.name;
@@ -202,6 +266,10 @@ Device ToDevice(const GpuDevice& source, const Inventory& inventory, const Devic
   SetVersion(device, "cudaComputeCapability", gpu.compute_capability);
   SetVersion(device, "driverVersion", inventory.driver_version);
   SetVersion(device, "cudaDriverVersion", inventory.cuda_version);
+  // A GPU that is divided leaves the fabric.
+  if (source.profile == nullptr) {
+    SetString(device, "nvlinkDomain", gpu.fabric_clique);
+  }
   SetString(device, kPciBusId, gpu.pci_bus_id);
   if (options.pcie_root) {
     SetString(device, kPcieRoot, options.pcie_root(gpu.pci_bus_id));
@@ -227,22 +295,14 @@ Device ToDevice(const GpuDevice& source, const Inventory& inventory, const Devic
       trouble = "fabric";
     }
   }
-  if (!trouble.empty() && !mutants::Is("never-taints")) {
-    auto& taint = device.taints.emplace_back();
-    taint.key =
-        mutants::Is("taint-without-domain") ? "unhealthy" : options.driver_name + "/unhealthy";
-    taint.value = trouble;
-    taint.effect = options.taint_effect;
-  }
+  Taint(trouble, options, device);
   return device;
 }
 
 std::vector<Device> ToDevices(const Inventory& inventory, const DeviceOptions& options) {
   std::vector<Device> devices;
-  for (const Gpu& gpu : inventory.gpus) {
-    for (const GpuDevice& device : DevicesOf(gpu)) {
-      devices.push_back(ToDevice(device, inventory, options));
-    }
+  for (const NodeDevice& device : DevicesOf(inventory)) {
+    devices.push_back(ToDevice(device, inventory, options));
   }
   if (mutants::Is("names-by-index")) {
     for (std::size_t i = 0; i < devices.size(); ++i) {
@@ -259,30 +319,8 @@ std::vector<api::resource::CounterSet> ToCounterSets(const Inventory& inventory)
       sets.push_back({.name = CounterSetName(gpu), .counters = Counters(Most(gpu), 0)});
     }
   }
+  std::ranges::move(CounterSetsOf(inventory.devices), std::back_inserter(sets));
   return sets;
-}
-
-std::string ToSemanticVersion(std::string_view version) {
-  std::string result;
-  int parts = 0;
-  while (!version.empty() && parts < 3) {
-    const std::string_view part = version.substr(0, version.find('.'));
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
-    if (error != std::errc() || end != part.data() + part.size()) {
-      return "";
-    }
-    result += (parts == 0 ? "" : ".") + std::to_string(number);
-    ++parts;
-    version.remove_prefix(std::min(version.size(), part.size() + 1));
-  }
-  if (parts == 0 || !version.empty()) {
-    return "";
-  }
-  for (; parts < 3; ++parts) {
-    result += ".0";
-  }
-  return result;
 }
 
 std::string PcieRootFromSysfs(const std::string& sysfs_root, const std::string& pci_bus_id) {

@@ -1,11 +1,11 @@
-// From GPUs to the devices of a ResourceSlice: names, attributes, capacity, counters and taints.
-// Pure.
+// From the inventory to the devices of a ResourceSlice: names, attributes, capacity, counters and
+// taints. Pure.
 //
 // A GPU that can be divided is a set of counters (KEP-4815): one for each memory slice, and what
 // the profiles take of its memory, multiprocessors and engines. Its devices are the whole of it and
 // a partition for every profile and placement; each consumes its counters, so that partitions
 // exclude each other and the whole. The smallest come first, as a scheduler takes the first that
-// fits.
+// fits. So it is with the sub-slices of a torus (torus.h).
 //
 // A value that the API server would refuse is shortened or left out: one odd string from the
 // hardware must not suppress a whole slice.
@@ -44,13 +44,17 @@ struct DeviceOptions {
 std::string FabricReadyCondition(const std::string& driver_name);
 std::string FabricFailedCondition(const std::string& driver_name);
 
-// One of the devices that a GPU is: the whole of it, or a partition.
-struct GpuDevice {
+// A device of the node: a GPU, a partition of one, another device, or several of a torus.
+struct NodeDevice {
   std::string name;
   const Gpu* gpu = nullptr;
   const MigProfile* profile = nullptr;  // Null: the whole.
   std::uint32_t start = 0;
+  // What it is made of where it is no GPU.
+  std::vector<const PlainDevice*> parts = {};
 
+  // What it, or one of its parts, needs before it can be used; empty: nothing.
+  const std::string& needs() const;
   // Of a partition.
   PartitionPlace place() const {
     return {.gpu = gpu->uuid, .profile = profile->id, .start = start, .size = profile->size};
@@ -59,21 +63,21 @@ struct GpuDevice {
 
 // The name of the whole GPU: its UUID in lower case, so that it stays when other GPUs come and go.
 std::string DeviceName(const std::string& gpu_uuid);
+// Of the NVLink domain with that `fabric_clique`: "nvlink-0e6d2f4c-...-1".
+std::string DomainName(const std::string& fabric_clique);
 // Refers to `gpu`. None of a GPU whose UUID is missing or makes no DNS label.
-std::vector<GpuDevice> DevicesOf(const Gpu& gpu);
+std::vector<NodeDevice> DevicesOf(const Gpu& gpu);
+// All of the node's, in the order of the inventory, which they refer to.
+std::vector<NodeDevice> DevicesOf(const Inventory& inventory);
 
 // As it is published; `device` is of `inventory`.
-api::resource::Device ToDevice(const GpuDevice& device, const Inventory& inventory,
+api::resource::Device ToDevice(const NodeDevice& device, const Inventory& inventory,
                                const DeviceOptions& options);
-// In the order of the inventory.
+// In that order.
 std::vector<api::resource::Device> ToDevices(const Inventory& inventory,
                                              const DeviceOptions& options);
-// What those devices consume: one set for each GPU that can be divided.
+// What those devices consume: one set for each GPU that can be divided, and for each torus.
 std::vector<api::resource::CounterSet> ToCounterSets(const Inventory& inventory);
-
-// A dotted version as semantic version 2.0 ("580.95.05" is "580.95.5", "13.0" is "13.0.0"), or ""
-// if it is none.
-std::string ToSemanticVersion(std::string_view version);
 
 // Where sysfs has the device's PCIe root: the first "pci<domain>:<bus>" of its real path; "" where
 // there is none.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/temp_dir.h"
+#include "driver-ref/discovery/attributes.h"
 
 namespace assay::driver_ref::discovery {
 namespace {
@@ -53,6 +54,14 @@ TEST(DevicesTest, PublishesTheStandardAttributes) {
   EXPECT_EQ(attributes.at("resource.kubernetes.io/pcieRoot").string, "pci0000:1b");
   EXPECT_EQ(devices[0].capacity.at("memory").value.ToString(), "80Gi");
   EXPECT_THAT(devices[0].taints, IsEmpty());
+}
+
+TEST(DevicesTest, GpusOfOneNvlinkDomainHaveOneAttributeInCommon) {
+  Inventory inventory = OneGpu();
+  EXPECT_FALSE(ToDevices(inventory, Options()).at(0).attributes.contains("nvlinkDomain"));
+  inventory.gpus[0].fabric_clique = "0e6d2f4c-61b0-4f4a-9b57-3f2a7c1d8e05.1";
+  EXPECT_EQ(ToDevices(inventory, Options()).at(0).attributes.at("nvlinkDomain").string,
+            "0e6d2f4c-61b0-4f4a-9b57-3f2a7c1d8e05.1");
 }
 
 TEST(DevicesTest, SharedGpusGoByTheirMemory) {

@@ -15,19 +15,17 @@ constexpr Duration kXidWait = std::chrono::milliseconds(250);
 
 }  // namespace
 
-std::optional<GpuDevice> Picture::Find(const std::string& device_name) const {
+std::optional<NodeDevice> Picture::Find(const std::string& device_name) const {
   if (mutants::Is("names-by-index")) {
     for (std::size_t i = 0; i < inventory.gpus.size(); ++i) {
       if (device_name == "gpu-" + std::to_string(i)) {
-        return GpuDevice{.name = device_name, .gpu = &inventory.gpus[i]};
+        return NodeDevice{.name = device_name, .gpu = &inventory.gpus[i]};
       }
     }
   }
-  for (const Gpu& gpu : inventory.gpus) {
-    for (GpuDevice& device : DevicesOf(gpu)) {
-      if (device.name == device_name) {
-        return std::move(device);
-      }
+  for (NodeDevice& device : DevicesOf(inventory)) {
+    if (device.name == device_name) {
+      return std::move(device);
     }
   }
   return std::nullopt;
@@ -64,7 +62,7 @@ Result<Picture> Monitor::Refresh(Duration timeout) {
     ASSAY_RETURN_IF_ERROR(last_status_);
   }
   if (!picture_) {
-    return UnavailableError("the GPUs have not answered yet");
+    return UnavailableError("the devices have not answered yet");
   }
   return *picture_;
 }
@@ -90,7 +88,7 @@ void Monitor::LookLoop(const std::stop_token& stop) {
       changed = !picture_ || picture_->inventory != now.inventory || picture_->xids != now.xids;
       picture_ = std::move(now);
     } else if (inventory.status() != last_status_) {
-      spdlog::warn("cannot look at the GPUs: {}", inventory.status().ToString());
+      spdlog::warn("cannot look at the devices: {}", inventory.status().ToString());
     }
     last_status_ = inventory.status();
     done_ = serving;

@@ -33,7 +33,7 @@ struct Picture {
   WallTime time;  // When the hardware was last looked at.
 
   // Refers to this.
-  std::optional<GpuDevice> Find(const std::string& device_name) const;
+  std::optional<NodeDevice> Find(const std::string& device_name) const;
 };
 
 class Monitor {

@@ -219,10 +219,19 @@ class HealthSignal {
   bool ended_ = false;         // Guarded by mu_.
 };
 
-std::string HealthMessage(const discovery::Picture& picture, const discovery::Gpu& gpu) {
+// Empty of a device that is well.
+std::string HealthMessage(const discovery::Picture& picture, const discovery::NodeDevice& device) {
+  const std::string& needs = device.needs();
+  if (needs.empty()) {
+    return "";
+  }
+  const std::string what = device.gpu != nullptr ? "the GPU" : "the device";
   std::string message =
-      gpu.needs == "lost" ? "the GPU does not answer any more" : "the GPU needs: " + gpu.needs;
-  if (const auto xid = picture.xids.find(gpu.uuid); xid != picture.xids.end()) {
+      needs == "lost" ? what + " does not answer any more" : what + " needs: " + needs;
+  if (device.gpu == nullptr) {
+    return message;
+  }
+  if (const auto xid = picture.xids.find(device.gpu->uuid); xid != picture.xids.end()) {
     message += "; XID " + std::to_string(xid->second);
   }
   return message;
@@ -267,22 +276,20 @@ class HealthService : public Base {
     Reply reply;
     const auto checked =
         std::chrono::duration_cast<std::chrono::seconds>(picture.time.time_since_epoch());
-    for (const discovery::Gpu& gpu : picture.inventory.gpus) {
-      const std::string message = gpu.needs.empty() ? "" : HealthMessage(picture, gpu);
-      for (const discovery::GpuDevice& source : discovery::DevicesOf(gpu)) {
-        auto& device = *reply.add_devices();
-        device.mutable_device()->set_pool_name(pool_);
-        device.mutable_device()->set_device_name(source.name);
-        using Device = std::remove_reference_t<decltype(device)>;
-        // HEALTHY and UNHEALTHY, which both versions number alike.
-        device.set_health(
-            static_cast<decltype(std::declval<Device>().health())>(message.empty() ? 1 : 2));
-        device.set_last_updated_time(checked.count());
-        device.set_health_check_timeout_seconds(kHealthTimeoutSeconds);
-        device.set_message(message);
-        if (mutants::Is("reports-one-device")) {
-          return reply;
-        }
+    for (const discovery::NodeDevice& source : discovery::DevicesOf(picture.inventory)) {
+      const std::string message = HealthMessage(picture, source);
+      auto& device = *reply.add_devices();
+      device.mutable_device()->set_pool_name(pool_);
+      device.mutable_device()->set_device_name(source.name);
+      using Device = std::remove_reference_t<decltype(device)>;
+      // HEALTHY and UNHEALTHY, which both versions number alike.
+      device.set_health(
+          static_cast<decltype(std::declval<Device>().health())>(message.empty() ? 1 : 2));
+      device.set_last_updated_time(checked.count());
+      device.set_health_check_timeout_seconds(kHealthTimeoutSeconds);
+      device.set_message(message);
+      if (mutants::Is("reports-one-device")) {
+        return reply;
       }
     }
     return reply;

@@ -32,7 +32,7 @@ using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 using discovery::Gpu;
-using discovery::GpuDevice;
+using discovery::NodeDevice;
 using discovery::Partition;
 using discovery::PartitionPlace;
 
@@ -59,7 +59,7 @@ class MigTest : public ::testing::Test {
   }
   // The place of the profile's partition at `start`.
   static PartitionPlace At(const Gpu& gpu, const std::string& profile, std::uint32_t start) {
-    for (const GpuDevice& device : discovery::DevicesOf(gpu)) {
+    for (const NodeDevice& device : discovery::DevicesOf(gpu)) {
       if (device.profile != nullptr && device.profile->name == profile && device.start == start) {
         return device.place();
       }
@@ -222,13 +222,13 @@ TEST_F(MigBoardsTest, WhatTheCountersAllowIsWhatTheBoardsMake) {
     const Gpu& gpu = inventory_.gpus[i];
     SCOPED_TRACE(gpu.model);
     for (int round = 0; round < 20; ++round) {
-      std::vector<GpuDevice> order = discovery::DevicesOf(gpu);
-      std::erase_if(order, [](const GpuDevice& device) { return device.profile == nullptr; });
+      std::vector<NodeDevice> order = discovery::DevicesOf(gpu);
+      std::erase_if(order, [](const NodeDevice& device) { return device.profile == nullptr; });
       std::ranges::shuffle(order, random);
       auto left = sets[i].counters;
       std::vector<PartitionPlace> made;
       const auto devices = discovery::ToDevices({.gpus = {gpu}}, {.driver_name = "d"});
-      for (const GpuDevice& device : order) {
+      for (const NodeDevice& device : order) {
         const auto published =
             std::ranges::find(devices, device.name, &api::resource::Device::name);
         ASSERT_NE(published, devices.end());

@@ -139,12 +139,25 @@ struct NvmlBackend::Impl : Session {
     initialized = false;
   }
 
+  static std::string Clique(const nvmlGpuFabricInfo_t& info) {
+    std::string uuid;
+    for (std::size_t i = 0; i < sizeof(info.clusterUuid); ++i) {
+      std::array<char, 3> digits{};
+      std::snprintf(digits.data(), digits.size(), "%02x", info.clusterUuid[i]);
+      uuid += i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "";
+      uuid += digits.data();
+    }
+    const bool known = uuid.find_first_not_of("0-") != std::string::npos;
+    return known ? uuid + "." + std::to_string(info.cliqueId) : "";
+  }
+
   void DescribeFabric(nvmlDevice_t device, Gpu& gpu) {
     nvmlGpuFabricInfo_t info{};
     if (f.fabric_info == nullptr || f.fabric_info(device, &info) != NVML_SUCCESS) {
       return;
     }
     gpu.fabric_error.clear();
+    gpu.fabric_clique.clear();
     switch (info.state) {
       case NVML_GPU_FABRIC_STATE_NOT_STARTED:
       case NVML_GPU_FABRIC_STATE_IN_PROGRESS:
@@ -153,7 +166,9 @@ struct NvmlBackend::Impl : Session {
       case NVML_GPU_FABRIC_STATE_COMPLETED:
         // Only now the status says something.
         gpu.fabric = info.status == NVML_SUCCESS ? Fabric::kReady : Fabric::kFailed;
-        if (info.status != NVML_SUCCESS) {
+        if (info.status == NVML_SUCCESS) {
+          gpu.fabric_clique = Clique(info);
+        } else {
           gpu.fabric_error = f.error_string(info.status);
         }
         break;
@@ -209,9 +224,11 @@ struct NvmlBackend::Impl : Session {
     return gpu;
   }
 
+  explicit Impl(Options o) : options(std::move(o)) {}
+
   Options options;
   MigPartitioner partitioner{*this};
-  NvmlConfigurator configurator{*this};
+  NvmlConfigurator configurator{*this, NvidiaSmi(options.nvidia_smi)};
   std::map<std::string, Gpu> known;   // By UUID. Guarded by mu.
   std::set<std::string> sticky_xids;  // Guarded by mu.
   // Used by the one thread that waits for events, but made and freed under mu.
@@ -230,8 +247,7 @@ Result<std::unique_ptr<NvmlBackend>> NvmlBackend::Load(const std::string& librar
   if (library == nullptr) {
     return NotFoundError(::dlerror());
   }
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
+  auto impl = std::make_unique<Impl>(options);
   ASSAY_RETURN_IF_ERROR(FindAll(library, impl->f).WithContext(library_path));
   std::string path = PathOf(reinterpret_cast<void*>(impl->f.init));
   return std::unique_ptr<NvmlBackend>(new NvmlBackend(std::move(impl), std::move(path)));

@@ -4,6 +4,7 @@
 #ifndef ASSAY_DRIVER_REF_NVML_NVML_BACKEND_H_
 #define ASSAY_DRIVER_REF_NVML_NVML_BACKEND_H_
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -15,7 +16,8 @@ namespace assay::driver_ref::nvml {
 class NvmlBackend : public discovery::Backend {
  public:
   struct Options {
-    bool divide = false;  // GPUs that can do MIG are divided.
+    bool divide = false;                    // GPUs that can do MIG are divided.
+    std::filesystem::path nvidia_smi = {};  // Empty: nobody sets time slices.
   };
   // kNotFound for a library that cannot be loaded, kFailedPrecondition for one that lacks a
   // function. NVML itself is initialised when it is first needed: its driver may come later.

@@ -28,6 +28,11 @@ Result<GpuSettings> NvmlConfigurator::Read(const std::string& gpu) {
   } else if (code != NVML_ERROR_NOT_SUPPORTED) {
     return session_->Error(code, "nvmlDeviceGetComputeMode").WithContext(gpu);
   }
+  if (nvidia_smi_.present()) {
+    // Nothing tells it to programs. As for NVIDIA's driver it is the default where no claim sets
+    // it.
+    settings.time_slice = discovery::TimeSlice::kDefault;
+  }
   return settings;
 }
 
@@ -43,6 +48,9 @@ Status NvmlConfigurator::Write(const std::string& gpu, const GpuSettings& settin
                         device, static_cast<nvmlComputeMode_t>(*settings.compute_mode)),
                     "nvmlDeviceSetComputeMode")
             .WithContext(gpu));
+  }
+  if (settings.time_slice) {
+    ASSAY_RETURN_IF_ERROR(nvidia_smi_.SetTimeSlice(gpu, *settings.time_slice));
   }
   return OkStatus();
 }

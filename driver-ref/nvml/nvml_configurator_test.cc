@@ -5,10 +5,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 
+#include "base/file.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
 #include "driver-ref/nvml/nvml_backend.h"
@@ -47,6 +50,46 @@ TEST(NvmlConfiguratorTest, ReadsAndWritesWhatTheGpuTakes) {
   ASSERT_THAT(node.Inject("0", fakegpu::control::XidFault{.xid = 79}), IsOk());
   EXPECT_THAT(configurator.Write(gpu, {.power_limit_mw = 350'000}),
               StatusIs(StatusCode::kDataLoss));
+}
+
+// A stand-in for nvidia-smi, which notes what it is asked.
+class NvidiaSmiTest : public ::testing::Test {
+ protected:
+  std::filesystem::path Program(const std::string& body) {
+    const std::filesystem::path path = dir_ / "nvidia-smi";
+    EXPECT_THAT(WriteFileAtomically(path, "#!/bin/sh\n" + body + "\n"), IsOk());
+    std::filesystem::permissions(path, std::filesystem::perms::owner_all);
+    return path;
+  }
+
+  TempDir dir_ = *TempDir::Create();
+};
+
+TEST_F(NvidiaSmiTest, SetsTimeSlicesAsNvidiasDriverDoes) {
+  const std::filesystem::path asked = dir_ / "asked";
+  const NvidiaSmi smi(Program("echo \"$*\" >" + asked.string()));
+  ASSERT_THAT(smi.SetTimeSlice("GPU-1", discovery::TimeSlice::kMedium), IsOk());
+  EXPECT_EQ(*ReadFile(asked), "compute-policy -i GPU-1 --set-timeslice 2\n");
+}
+
+TEST_F(NvidiaSmiTest, ItsFailureIsOurs) {
+  EXPECT_THAT(NvidiaSmi(Program("exit 6")).SetTimeSlice("GPU-1", discovery::TimeSlice::kLong),
+              StatusIs(StatusCode::kInternal, HasSubstr("GPU-1: ")));
+  EXPECT_THAT(NvidiaSmi(dir_ / "nothing").SetTimeSlice("GPU-1", discovery::TimeSlice::kLong),
+              StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(RunProgram({Program("exec sleep 600").string()}, std::chrono::milliseconds(10)),
+              StatusIs(StatusCode::kDeadlineExceeded));
+}
+
+TEST(NvmlConfiguratorTest, TimeSlicesAreKnownWhereTheyCanBeSet) {
+  const TempDir dir = *TempDir::Create();
+  const auto node = *fakegpu::control::Node::Create(dir / "state", "fixtures/nodes/one-h100.yaml");
+  ::setenv("ASSAY_FAKEGPU_STATE", (dir / "state").c_str(), 1);
+  for (const char* nvidia_smi : {"", "/bin/true"}) {
+    const auto backend = *NvmlBackend::Load(ASSAY_NVML_LIBRARY, {.nvidia_smi = nvidia_smi});
+    const std::string gpu = backend->Discover()->gpus.at(0).uuid;
+    EXPECT_EQ(backend->configurator()->Read(gpu)->time_slice.has_value(), *nvidia_smi != '\0');
+  }
 }
 
 }  // namespace

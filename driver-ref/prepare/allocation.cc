@@ -35,11 +35,10 @@ bool IsFor(const DeviceAllocationConfiguration& config, const std::string& reque
   });
 }
 
-// What the allocation's configurations for this driver set for the request.
-Result<discovery::GpuSettings> SettingsFor(const AllocationResult& allocation,
-                                           const std::string& request,
-                                           const std::string& driver_name) {
-  discovery::GpuSettings settings;
+// What the allocation's configurations for this driver say for the request.
+Result<DeviceConfig> ConfigFor(const AllocationResult& allocation, const std::string& request,
+                               const std::string& driver_name) {
+  DeviceConfig config;
   const auto& configs = allocation.devices.config;
   for (const bool of_class : {true, false}) {
     for (std::size_t i = 0; i < configs.size(); ++i) {
@@ -47,15 +46,15 @@ Result<discovery::GpuSettings> SettingsFor(const AllocationResult& allocation,
           configs[i].opaque->driver != driver_name || !IsFor(configs[i], request)) {
         continue;
       }
-      Result<discovery::GpuSettings> parsed = ParseGpuConfig(configs[i].opaque->parameters.json);
+      Result<DeviceConfig> parsed = ParseDeviceConfig(configs[i].opaque->parameters.json);
       if (!parsed.ok()) {
         return parsed.status().WithContext("status.allocation.devices.config[" + std::to_string(i) +
                                            "].opaque.parameters (" + configs[i].source + ")");
       }
-      settings = *parsed;
+      config = *parsed;
     }
   }
-  return settings;
+  return config;
 }
 
 // The scheduler lets no pod come here before; somebody else who writes a pod's node might.
@@ -128,8 +127,8 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
       ASSAY_RETURN_IF_ERROR(CheckBound(claim, result));
     }
     const std::string request = BaseRequest(result.request);
-    ASSAY_ASSIGN_OR_RETURN(const discovery::GpuSettings settings,
-                           SettingsFor(allocation, result.request, driver_name));
+    ASSAY_ASSIGN_OR_RETURN(const DeviceConfig config,
+                           ConfigFor(allocation, result.request, driver_name));
     const auto same = std::ranges::find_if(devices, [&](const DeviceRecord& device) {
       return device.pool == result.pool && device.device == result.device &&
              device.share_id == result.share_id;
@@ -145,8 +144,9 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
                        .requests = {request},
                        .share_id = result.share_id,
                        .admin_access = result.admin_access.value_or(false)});
-    if (settings != discovery::GpuSettings() && !devices.back().admin_access) {
-      devices.back().settings.emplace().wanted = settings;
+    devices.back().mig_profile = config.mig_profile;
+    if (config.settings != discovery::GpuSettings() && !devices.back().admin_access) {
+      devices.back().settings.emplace().wanted = config.settings;
     }
   }
   if (mutants::Is("first-device-again")) {

@@ -68,6 +68,9 @@ Json ToJson(const discovery::GpuSettings& settings) {
   if (settings.compute_mode) {
     json["computeMode"] = ComputeModeName(*settings.compute_mode);
   }
+  if (settings.time_slice) {
+    json["timeSlice"] = TimeSliceName(*settings.time_slice);
+  }
   return json;
 }
 
@@ -77,6 +80,7 @@ discovery::GpuSettings SettingsFromJson(const Json& json) {
     settings.power_limit_mw = json.at("powerLimitMilliwatts").get<std::uint32_t>();
   }
   settings.compute_mode = ParseComputeMode(json.value("computeMode", ""));
+  settings.time_slice = ParseTimeSlice(json.value("timeSlice", ""));
   return settings;
 }
 
@@ -92,6 +96,9 @@ Json ToJson(const ClaimRecord& record) {
     }
     if (device.partition) {
       json["partition"] = ToJson(*device.partition);
+    }
+    if (!device.parts.empty()) {
+      json["parts"] = device.parts;
     }
     if (device.settings) {
       json["settings"] = {{"gpu", device.settings->gpu},
@@ -128,6 +135,7 @@ ClaimRecord FromJson(const Json& json) {
     if (device.contains("partition")) {
       added.partition = PartitionFromJson(device.at("partition"));
     }
+    added.parts = device.value("parts", std::vector<std::string>());
     if (device.contains("settings")) {
       const Json& settings = device.at("settings");
       added.settings = SettingsRecord{.gpu = settings.at("gpu"),

@@ -44,6 +44,10 @@ struct DeviceRecord {
   bool admin_access = false;
   // Where the device is a partition: its place, and what was made there once it is prepared.
   std::optional<discovery::Partition> partition;
+  // What the claim expects the partition to be; empty: nothing. Not kept: it is looked at anew.
+  std::string mig_profile = {};
+  // Where it is of a device tree: the names of the devices that it is made of.
+  std::vector<std::string> parts = {};
   // What the claim sets of its GPU.
   std::optional<SettingsRecord> settings;
 

@@ -35,6 +35,13 @@ Result<GpuSettings> Before(const GpuSettings& wanted, const GpuSettings& now) {
     }
     before.compute_mode = now.compute_mode;
   }
+  if (wanted.time_slice) {
+    if (!now.time_slice) {
+      return InvalidArgumentError(
+          "sharing: this driver has no nvidia-smi to set time slices with (--nvidia-smi)");
+    }
+    before.time_slice = now.time_slice;
+  }
   return before;
 }
 
@@ -47,8 +54,9 @@ Status Configuration::Note(std::vector<DeviceRecord>& devices, const ClaimRecord
       continue;
     }
     const std::string subject = "device " + device.pool + "/" + device.device;
-    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
-    if (configurator_ == nullptr || !source || source->profile != nullptr || device.share_id) {
+    const std::optional<discovery::NodeDevice> source = picture.Find(device.device);
+    if (configurator_ == nullptr || !source || source->gpu == nullptr ||
+        source->profile != nullptr || device.share_id) {
       return InvalidArgumentError(subject + " takes no GpuConfig: that is for whole GPUs alone");
     }
     if (const SettingsRecord* known = FormerSettings(former, device)) {

@@ -51,6 +51,40 @@ TEST(ConfigurationTest, IsSetWhileAClaimIsPrepared) {
   machine.ExpectNothingLeft();
 }
 
+TEST(ConfigurationTest, TimeSlicesComeAndGoWhereTheyCanBeSet) {
+  Machine machine;
+  const ClaimReference claim = machine.Allocate("a", {"gpu-0"});
+  Configure(machine, claim, "FromClaim",
+            R"({"apiVersion": "gpu.assay.dev/v1", "kind": "GpuConfig",
+                "sharing": {"strategy": "TimeSlicing", "timeSlicingConfig": {"interval": "Long"}}})");
+  EXPECT_THAT(
+      machine.Prepare(claim),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("sharing: this driver has no nvidia-smi")));
+  machine.gpus.settings["GPU-0"].time_slice = discovery::TimeSlice::kDefault;
+  ASSERT_THAT(machine.Prepare(claim), IsOk());
+  EXPECT_EQ(machine.gpus.settings["GPU-0"].time_slice, discovery::TimeSlice::kLong);
+  machine.Restart();
+  ASSERT_THAT(machine.driver().Unprepare(claim), IsOk());
+  EXPECT_EQ(machine.gpus.settings["GPU-0"].time_slice, discovery::TimeSlice::kDefault);
+}
+
+TEST(ConfigurationTest, APartitionIsOfTheProfileThatIsExpected) {
+  const std::string expected =
+      R"({"apiVersion": "gpu.assay.dev/v1", "kind": "MigConfig", "profile": "3g.40gb"})";
+  Machine machine;
+  const ClaimReference large = machine.Allocate("large", {"gpu-0-3g40gb-9-0"});
+  Configure(machine, large, "FromClaim", expected);
+  EXPECT_THAT(machine.Prepare(large), IsOk());
+  for (const char* device : {"gpu-1", "gpu-1-1g10gb-19-0"}) {
+    const ClaimReference claim = machine.Allocate(device, {device});
+    Configure(machine, claim, "FromClaim", expected);
+    EXPECT_THAT(machine.Prepare(claim),
+                StatusIs(StatusCode::kInvalidArgument,
+                         HasSubstr("no partition of the MIG profile 3g.40gb")))
+        << device;
+  }
+}
+
 TEST(ConfigurationTest, TheClaimsCountsMoreThanItsClasss) {
   Machine machine;
   const ClaimReference claim = machine.Allocate("a", {"gpu-0"});

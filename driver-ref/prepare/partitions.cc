@@ -27,7 +27,9 @@ bool HaveCommonHardware(const DeviceRecord& a, const DeviceRecord& b) {
   if (a.partition && b.partition && !mutants::Is("overlapping-partitions")) {
     return a.partition->place.Overlaps(b.partition->place);
   }
-  return a.device == b.device || (a.partition && IsWholeOf(b, a.partition->place)) ||
+  const bool common_part = std::ranges::any_of(
+      a.parts, [&](const std::string& part) { return std::ranges::count(b.parts, part) != 0; });
+  return a.device == b.device || common_part || (a.partition && IsWholeOf(b, a.partition->place)) ||
          (b.partition && IsWholeOf(a, b.partition->place));
 }
 
@@ -40,8 +42,9 @@ Status Partitions::MakeReady(std::vector<DeviceRecord>& devices, const discovery
                                                                    : MakePartition(place, again));
       continue;
     }
-    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
-    if (source && !source->gpu->mig_profiles.empty() && !device.admin_access) {
+    const std::optional<discovery::NodeDevice> source = picture.Find(device.device);
+    if (source && source->gpu != nullptr && !source->gpu->mig_profiles.empty() &&
+        !device.admin_access) {
       ASSAY_RETURN_IF_ERROR(MakeWhole(*source->gpu));
     }
   }

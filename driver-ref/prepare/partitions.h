@@ -18,8 +18,8 @@
 
 namespace assay::driver_ref::prepare {
 
-// Whether the devices have hardware in common: are the same, overlapping partitions of a GPU, or a
-// partition and its whole GPU.
+// Whether the devices have hardware in common: are the same, overlapping partitions of a GPU, a
+// partition and its whole GPU, or sub-slices of a torus with a common chip.
 bool HaveCommonHardware(const DeviceRecord& a, const DeviceRecord& b);
 
 class Partitions {

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "driver-ref/discovery/torus.h"
 #include "driver-ref/mutants.h"
 #include "driver-ref/prepare/allocation.h"
 
@@ -27,6 +28,53 @@ bool Excludes(const DeviceRecord& a, const DeviceRecord& b) {
   const bool admin = (a.admin_access || b.admin_access) && !mutants::Is("admin-needs-free");
   return HaveCommonHardware(a, b) && !admin &&
          (!(a.share_id && b.share_id) || mutants::Is("shares-exclude-each-other"));
+}
+
+// Domains that reach over nodes are no node's devices: whoever knows the rack publishes them, as
+// devices of this driver in a pool of their own, for the nodes that they have.
+constexpr std::string_view kDomainPool = "nvlink-domains";
+
+bool IsInDomain(const discovery::Picture& picture, const std::string& device) {
+  return std::ranges::any_of(picture.inventory.gpus, [&](const discovery::Gpu& gpu) {
+    return !gpu.fabric_clique.empty() && discovery::DomainName(gpu.fabric_clique) == device;
+  });
+}
+
+// Notes in `device` which hardware it is.
+void SetHardware(const discovery::NodeDevice& source, DeviceRecord& device) {
+  if (source.profile != nullptr) {
+    device.partition.emplace().place = source.place();
+  }
+  for (const discovery::PlainDevice* part : source.parts) {
+    device.parts.push_back(part->name);
+  }
+}
+
+std::string Upper(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) {
+    return c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  return text;
+}
+
+// What containers are told of a device of a tree (DEVICE_TREE.md).
+void AddPlainEdits(const discovery::NodeDevice& source, cdi::DeviceEdits& edits) {
+  std::string chips;
+  for (const discovery::PlainDevice* part : source.parts) {
+    edits.nodes.insert(edits.nodes.end(), part->nodes.begin(), part->nodes.end());
+    const std::string& id = !part->serial.empty()       ? part->serial
+                            : !part->pci_bus_id.empty() ? part->pci_bus_id
+                                                        : part->name;
+    edits.env.push_back("DRA_DEVICE_" + Upper(part->name) + "=" + id);
+    if (part->index) {
+      chips += (chips.empty() ? "" : ",") + std::to_string(*part->index);
+    }
+  }
+  if (const std::optional<discovery::Box> box = discovery::BoxOf(source.parts)) {
+    const std::string kind = Upper(source.parts.front()->kind);
+    edits.env.push_back(kind + "_TOPOLOGY=" + box->ShapeText());
+    edits.env.push_back(kind + "_VISIBLE_CHIPS=" + chips);
+  }
 }
 
 // One that a crash left half-way is not: it is rolled back like a new one.
@@ -153,20 +201,29 @@ Status Preparer::Locate(std::vector<DeviceRecord>& devices,
                         const discovery::Picture& picture) const {
   for (DeviceRecord& device : devices) {
     const std::string subject = "device " + device.pool + "/" + device.device;
-    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
+    if (device.pool == kDomainPool) {
+      if (!IsInDomain(picture, device.device)) {
+        return NotFoundError(subject + " is an NVLink domain that no GPU of this node is in");
+      }
+      continue;
+    }
+    const std::optional<discovery::NodeDevice> source = picture.Find(device.device);
     if (mutants::Is("foreign-devices") && !source) {
       continue;
     }
     if (device.pool != options_.pool_name || !source) {
       return NotFoundError(subject + " is not on this node");
     }
-    const std::string& needs = source->gpu->needs;
+    const std::string& needs = source->needs();
     if (needs == "lost" || (mutants::Is("taint-stops-claims") && !needs.empty())) {
       return UnavailableError(subject + " does not answer any more");
     }
-    if (source->profile != nullptr) {
-      device.partition.emplace().place = source->place();
+    const std::string profile = source->profile != nullptr ? source->profile->name : "";
+    if (!device.mig_profile.empty() && device.mig_profile != profile) {
+      return InvalidArgumentError(subject + " is no partition of the MIG profile " +
+                                  device.mig_profile + ", which the claim's configuration expects");
     }
+    SetHardware(*source, device);
   }
   return OkStatus();
 }
@@ -226,9 +283,9 @@ Result<std::vector<DeviceRecord>> Preparer::HeldInSpec(const std::string& uid,
     DeviceRecord& device = devices.emplace_back();
     device.pool = options_.pool_name;
     device.device = name;
-    const std::optional<discovery::GpuDevice> source = picture.Find(name);
-    if (source && source->profile != nullptr) {
-      device.partition.emplace().place = source->place();
+    const std::optional<discovery::NodeDevice> source = picture.Find(name);
+    if (source) {
+      SetHardware(*source, device);
     }
   }
   return devices;
@@ -243,14 +300,22 @@ std::vector<cdi::DeviceEdits> Preparer::EditsFor(const std::vector<DeviceRecord>
         !mutants::Is("first-device-again")) {
       continue;
     }
-    const std::optional<discovery::GpuDevice> source = picture.Find(device.device);
+    const std::optional<discovery::NodeDevice> source = picture.Find(device.device);
     cdi::DeviceEdits& added = edits.emplace_back();
     added.device = device.device;
-    added.minor = source ? source->gpu->minor : 0;
     added.admin_access = device.admin_access;
+    if (device.pool == kDomainPool) {
+      added.env.push_back("NVLINK_DOMAIN=" + device.device);
+      continue;
+    }
+    if (source && source->gpu == nullptr) {
+      AddPlainEdits(*source, added);
+      continue;
+    }
+    added.minor = source ? source->gpu->minor : 0;
     // An administrator's container has the GPU alone where there is no partition yet.
     if (device.partition && !device.partition->uuid.empty()) {
-      added.mig = cdi::MigInstances{.gpu_minor = added.minor,
+      added.mig = cdi::MigInstances{.gpu_minor = *added.minor,
                                     .gpu_instance = device.partition->gpu_instance,
                                     .compute_instance = device.partition->compute_instance};
     }

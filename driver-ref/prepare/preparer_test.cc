@@ -10,9 +10,11 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/file.h"
@@ -32,6 +34,7 @@ using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
+using Json = nlohmann::ordered_json;
 using api::resource::ResourceClaim;
 
 constexpr char kDriver[] = "gpu.example.com";
@@ -55,6 +58,15 @@ class FakeBackend : public discovery::Backend {
   void Unplug(const std::string& uuid) {
     const std::lock_guard<std::mutex> lock(mu_);
     std::erase_if(inventory_.gpus, [&](const auto& gpu) { return gpu.uuid == uuid; });
+    std::erase_if(inventory_.devices, [&](const auto& device) { return device.name == uuid; });
+  }
+  void Plug(discovery::PlainDevice device) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    inventory_.devices.push_back(std::move(device));
+  }
+  void SetClique(const std::string& clique) {
+    const std::lock_guard<std::mutex> lock(mu_);
+    inventory_.gpus.at(0).fabric_clique = clique;
   }
 
  private:
@@ -452,6 +464,78 @@ TEST_F(PreparerTest, ManyCallsAtOnceKeepTheStateWhole) {
   }
   EXPECT_THAT(Files("cdi"), IsEmpty());
   EXPECT_THAT(Files("state/claims"), IsEmpty());
+}
+
+// A torus of 2x2x1 chips.
+class PlainDevicesTest : public PreparerTest {
+ protected:
+  PlainDevicesTest() {
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      discovery::PlainDevice chip;
+      chip.name = "tpu-" + std::to_string(i);
+      chip.kind = "tpu";
+      chip.serial = "S" + std::to_string(i);
+      chip.index = i;
+      chip.position = {i % 2, i / 2, 0};
+      chip.nodes = {{.path = "accel" + std::to_string(i), .major = 120, .minor = i}};
+      backend_.Plug(std::move(chip));
+    }
+  }
+  Json Spec(const ClaimReference& claim) {
+    return Json::parse(ReadFile(dir_ / "cdi" / SpecFile(claim)).value_or("{}"), nullptr, false);
+  }
+};
+
+TEST_F(PlainDevicesTest, AContainerGetsAllOfASubSliceAndNothingOfNvidias) {
+  const ClaimReference claim = Allocate("half", {"tpu-2x1x1-0-1-0"});
+  ASSERT_THAT(Prepare(claim), IsOk());
+  const Json spec = Spec(claim);
+  EXPECT_FALSE(spec.contains("containerEdits")) << spec;
+  const Json& edits = spec.at("devices").at(0).at("containerEdits");
+  std::vector<std::string> nodes;
+  for (const Json& node : edits.at("deviceNodes")) {
+    nodes.push_back(node.at("path").get<std::string>() + " " + node.at("major").dump() + ":" +
+                    node.at("minor").dump());
+  }
+  EXPECT_THAT(nodes, ElementsAre("/dev/accel2 120:2", "/dev/accel3 120:3"));
+  EXPECT_EQ(edits.at("env"), (Json{"DRA_DEVICE_TPU_2=S2", "DRA_DEVICE_TPU_3=S3",
+                                   "TPU_TOPOLOGY=2x1x1", "TPU_VISIBLE_CHIPS=2,3"}));
+}
+
+TEST_F(PlainDevicesTest, WhatHasAChipInCommonIsNotPreparedTwice) {
+  const ClaimReference row = Allocate("row", {"tpu-2x1x1-0-1-0"});
+  ASSERT_THAT(Prepare(row), IsOk());
+  const ClaimReference column = Allocate("column", {"tpu-1x2x1-1-0-0"});
+  const ClaimReference chip = Allocate("chip", {"tpu-3"});
+  EXPECT_THAT(Prepare(column), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("uid-row")));
+  EXPECT_THAT(Prepare(chip), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("uid-row")));
+  EXPECT_THAT(Prepare(Allocate("both", {"tpu-1", "tpu-1x2x1-1-0-0"})),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("exclude each other")));
+  EXPECT_THAT(Prepare(Allocate("free", {"tpu-2x1x1-0-0-0"})), IsOk());
+  // Also after its chip is gone, and the sub-slice with it, and over a restart of the driver.
+  backend_.Unplug("tpu-2");
+  Restart();
+  EXPECT_THAT(Prepare(chip), StatusIs(StatusCode::kFailedPrecondition, HasSubstr("uid-row")));
+  ASSERT_THAT(preparer_->Unprepare(row), IsOk());
+  EXPECT_THAT(Prepare(chip), IsOk());
+}
+
+TEST_F(PlainDevicesTest, AClaimWhoseStateIsDamagedKeepsItsChips) {
+  const ClaimReference row = Allocate("row", {"tpu-2x1x1-0-1-0"});
+  ASSERT_THAT(Prepare(row), IsOk());
+  ASSERT_THAT(WriteFileAtomically(dir_ / "state/claims" / (row.uid + ".json"), "{"), IsOk());
+  EXPECT_THAT(Prepare(Allocate("chip", {"tpu-3"})), StatusIs(StatusCode::kFailedPrecondition));
+  EXPECT_THAT(Prepare(Allocate("other", {"tpu-0"})), IsOk());
+}
+
+TEST_F(PlainDevicesTest, AnNvlinkDomainIsForTheNodesThatAreInIt) {
+  const ClaimReference claim = Allocate("domain", {"nvlink-0e6d-1"});
+  claims_.at("default/domain").status.allocation->devices.results[0].pool = "nvlink-domains";
+  EXPECT_THAT(Prepare(claim), StatusIs(StatusCode::kNotFound, HasSubstr("no GPU of this node")));
+  backend_.SetClique("0e6d.1");
+  ASSERT_THAT(Prepare(claim), IsOk());
+  EXPECT_EQ(Spec(claim).at("devices").at(0).at("containerEdits"),
+            (Json{{"env", {"NVLINK_DOMAIN=nvlink-0e6d-1"}}}));
 }
 
 }  // namespace

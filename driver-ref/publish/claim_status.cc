@@ -26,7 +26,20 @@ Json DataOf(const prepare::DeviceRecord& device, const discovery::Picture& pictu
     return device.partition->uuid.empty() ? Json() : Json{{"uuid", device.partition->uuid}};
   }
   const auto source = picture.Find(device.device);
-  return source ? Json{{"uuid", source->gpu->uuid}} : Json();
+  return source && source->gpu != nullptr ? Json{{"uuid", source->gpu->uuid}} : Json();
+}
+
+// Of a network device how it looks from within the node, else null.
+Json NetworkDataOf(const prepare::DeviceRecord& device, const discovery::Picture& picture) {
+  const auto source = picture.Find(device.device);
+  if (!source || source->parts.size() != 1 || source->parts[0]->interface.empty()) {
+    return {};
+  }
+  Json data = {{"interfaceName", source->parts[0]->interface}};
+  if (!source->parts[0]->hardware_address.empty()) {
+    data["hardwareAddress"] = source->parts[0]->hardware_address;
+  }
+  return data;
 }
 
 // Whether the claim's status of the device says that it is ready, and this of it.
@@ -54,6 +67,9 @@ Json StatusOf(const std::string& driver_name, const prepare::DeviceRecord& devic
   }
   if (Json data = DataOf(device, picture); !data.is_null()) {
     status["data"] = std::move(data);
+  }
+  if (Json data = NetworkDataOf(device, picture); !data.is_null()) {
+    status["networkData"] = std::move(data);
   }
   return status;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <functional>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -92,8 +93,9 @@ bool BelongsInRoot(const Entry& entry) {
           !entry.path.starts_with("/proc/driver/nvidia/capabilities/gpu"));
 }
 
-// The kernel's entries that belong in a root.
-std::vector<Entry> KernelEntries(const NodeFacts& node, const Majors& majors) {
+// The kernel's entries of which `wanted` is true.
+std::vector<Entry> KernelEntries(const NodeFacts& node, const Majors& majors,
+                                 const std::function<bool(const Entry&)>& wanted) {
   std::vector<Entry> kernel = NodeEntries(node, majors);
   for (std::uint32_t slot = 0; slot < node.gpus.size(); ++slot) {
     if (node.gpus[slot].plugged) {
@@ -101,7 +103,7 @@ std::vector<Entry> KernelEntries(const NodeFacts& node, const Majors& majors) {
       kernel.insert(kernel.end(), gpu.begin(), gpu.end());
     }
   }
-  std::erase_if(kernel, [](const Entry& entry) { return !BelongsInRoot(entry); });
+  std::erase_if(kernel, [&](const Entry& entry) { return !wanted(entry); });
   return kernel;
 }
 
@@ -111,7 +113,9 @@ Result<DriverRoot> WriteDevices(const fs::path& state, const fs::path& directory
   ASSAY_ASSIGN_OR_RETURN(const NodeFacts node, ReadNodeFacts(state));
   ASSAY_ASSIGN_OR_RETURN(const std::string devices, ReadFile("/proc/devices"));
   const Majors majors = ChooseMajors(devices);
-  std::vector<Entry> entries = KernelEntries(node, majors);
+  std::vector<Entry> entries = KernelEntries(node, majors, [](const Entry& entry) {
+    return BelongsInRoot(entry) || entry.path.starts_with("/sys/");
+  });
   entries.push_back({.type = Entry::Type::kFile,
                      .path = "/proc/devices",
                      .contents = ProcDevices(devices, majors)});
@@ -134,7 +138,7 @@ Result<DriverRoot> WriteDriverRoot(const fs::path& state, const fs::path& direct
   }
   ASSAY_ASSIGN_OR_RETURN(const std::string devices, ReadFile("/proc/devices"));
   const Majors majors = ChooseMajors(devices);
-  const std::vector<Entry> kernel = KernelEntries(node, majors);
+  const std::vector<Entry> kernel = KernelEntries(node, majors, BelongsInRoot);
   entries.insert(entries.end(), kernel.begin(), kernel.end());
   ASSAY_ASSIGN_OR_RETURN(const Written written, WriteEntries(directory, entries));
   return DriverRoot{.devices_refused = written.devices_refused};

@@ -27,8 +27,9 @@ Result<DriverRoot> WriteDriverRoot(const std::filesystem::path& state,
                                    const std::filesystem::path& directory,
                                    const DriverRootOptions& options);
 
-// Writes what a driver needs of that node that is told where /dev and /proc are: dev/nvidia<N> and
-// the other devices, MIG capabilities' too; proc/devices and proc/driver, which tell their numbers.
+// Writes what a driver needs of that node that is told where /dev, /proc and /sys are:
+// dev/nvidia<N> and the other devices, MIG capabilities' too; proc/devices and proc/driver, which
+// tell their numbers; what sys has of the GPUs and what they are below.
 Result<DriverRoot> WriteDevices(const std::filesystem::path& state,
                                 const std::filesystem::path& directory);
 

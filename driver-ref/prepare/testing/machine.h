@@ -129,6 +129,9 @@ class FakeGpus : public discovery::Backend,
     if (wanted.compute_mode) {
       settings[gpu].compute_mode = wanted.compute_mode;
     }
+    if (wanted.time_slice) {
+      settings[gpu].time_slice = wanted.time_slice;
+    }
     Step();
     return OkStatus();
   }
