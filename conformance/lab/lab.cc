@@ -234,6 +234,7 @@ Status Lab::SetUpAgent() {
     agent_client_ = cluster_->NewClient(User::Node(options_.node_name));
     controlplane::node::NodeAgentOptions options;
     options.node_name = options_.node_name;
+    options.compatibility = options_.compatibility;
     options.kubelet_root = directories_.kubelet;
     options.cdi_directories = {directories_.cdi};
     options.record_directory = options_.root / "containers";

@@ -71,9 +71,8 @@ void AddPlainEdits(const discovery::NodeDevice& source, cdi::DeviceEdits& edits)
     }
   }
   if (const std::optional<discovery::Box> box = discovery::BoxOf(source.parts)) {
-    const std::string kind = Upper(source.parts.front()->kind);
-    edits.env.push_back(kind + "_TOPOLOGY=" + box->ShapeText());
-    edits.env.push_back(kind + "_VISIBLE_CHIPS=" + chips);
+    edits.env.push_back(Upper(source.name) + "_TOPOLOGY=" + box->ShapeText());
+    edits.env.push_back(Upper(source.name) + "_CHIPS=" + chips);
   }
 }
 

@@ -499,7 +499,7 @@ TEST_F(PlainDevicesTest, AContainerGetsAllOfASubSliceAndNothingOfNvidias) {
   }
   EXPECT_THAT(nodes, ElementsAre("/dev/accel2 120:2", "/dev/accel3 120:3"));
   EXPECT_EQ(edits.at("env"), (Json{"DRA_DEVICE_TPU_2=S2", "DRA_DEVICE_TPU_3=S3",
-                                   "TPU_TOPOLOGY=2x1x1", "TPU_VISIBLE_CHIPS=2,3"}));
+                                   "TPU_2X1X1_0_1_0_TOPOLOGY=2x1x1", "TPU_2X1X1_0_1_0_CHIPS=2,3"}));
 }
 
 TEST_F(PlainDevicesTest, WhatHasAChipInCommonIsNotPreparedTwice) {

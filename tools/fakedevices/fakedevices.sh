@@ -9,6 +9,8 @@ Makes trees of fake devices for `dra-driver-ref --sysfs-devices`, and breaks dev
 
   fakedevices nics DIR COUNT            network cards of 40 Gbit/s, one below each PCIe root
   fakedevices tpus DIR XxYxZ [DOMAIN]   the chips of a torus
+  fakedevices nodes DIR DEV             their device nodes below DEV, for /dev; files where
+                                        the caller may make no devices
   fakedevices set DIR DEVICE FILE VALUE
   fakedevices fail DIR DEVICE           it does not answer any more
   fakedevices degrade DIR DEVICE        it wants a reset and still works
@@ -126,6 +128,13 @@ make_tpus() {
   done
 }
 
+make_nodes() {
+  cat "$dir"/*/nodes | while read -r path numbers; do
+    mkdir -p "$(dirname "$1/$path")"
+    [ -e "$1/$path" ] || mknod "$1/$path" c "${numbers%:*}" "${numbers#*:}" 2>/dev/null || : >"$1/$path"
+  done
+}
+
 there() { [ -d "$dir/$1" ] || die "$dir has no device $1"; }
 
 case ${1:-} in
@@ -145,6 +154,7 @@ esac
 case $command in
   nics) make_nics "$1" ;;
   tpus) make_tpus "$1" "${2:-}" ;;
+  nodes) make_nodes "$1" ;;
   set)
     [ $# -eq 3 ] || die "set: expected DIR DEVICE FILE VALUE" 2
     there "$1"

@@ -30,6 +30,8 @@ is nic-1/kind nic
 is nic-0/pcie_root pci0000:10
 is nic-1/pcie_root pci0000:20
 is nic-1/capacity/bandwidth/total 40G
+"$fakedevices" nodes "$tree" "$work/dev"
+[ -e "$work/dev/infiniband/uverbs0" ] && [ -e "$work/dev/infiniband/uverbs1" ]
 "$fakedevices" fail "$tree" nic-0
 is nic-0/health lost
 "$fakedevices" degrade "$tree" nic-0
