@@ -3,9 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -140,6 +145,58 @@ TEST_F(PublisherTest, AStormOfChangesIsFewWrites) {
   loop_.RunFor(5s);
   EXPECT_LE(std::stoi(Version()) - before, 14);
   EXPECT_EQ(Slices().at(0).spec.devices.at(0).name, "gpu-499");
+}
+
+// When it says that it will try again.
+class Tries : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit Tries(const Clock& clock) : clock_(&clock) {}
+  const std::vector<MonotonicTime>& times() const { return times_; }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (std::string(message.payload.data(), message.payload.size()).find("next try") !=
+        std::string::npos) {
+      times_.push_back(clock_->Monotonic());
+    }
+  }
+  void flush_() override {}
+
+  const Clock* clock_;
+  std::vector<MonotonicTime> times_;
+};
+
+TEST_F(PublisherTest, TriesAgainEverLaterAndNotWithAllOthersAtOnce) {
+  ASSERT_THAT(api_.Delete<api::core::Node>({"", "node-1"}), IsOk());
+  const auto former = spdlog::default_logger();
+  std::vector<std::vector<MonotonicTime>> tries;
+  for (const std::uint64_t seed : {1, 2}) {
+    const auto sink = std::make_shared<Tries>(loop_.clock());
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>("test", sink));
+    publisher_ = std::make_unique<Publisher>(
+        *client_,
+        Publisher::Options{.driver_name = "gpu.example.com", .node_name = "node-1", .seed = seed});
+    const MonotonicTime start = loop_.clock().Monotonic();
+    Publish(1);
+    loop_.RunFor(5min);
+    spdlog::set_default_logger(former);
+    ASSERT_GT(sink->times().size(), 7u);
+    auto& since = tries.emplace_back();
+    Duration expected = 1s;
+    for (std::size_t i = 1; i < sink->times().size(); ++i) {
+      const Duration gap = sink->times()[i] - sink->times()[i - 1];
+      EXPECT_GE(gap, expected) << "try " << i;
+      EXPECT_LE(gap, expected * 6 / 5) << "try " << i;
+      expected = std::min<Duration>(expected * 2, 30s);
+      since.push_back(MonotonicTime(sink->times()[i] - start));
+    }
+  }
+  EXPECT_NE(tries[0], tries[1]);
+  api::core::Node node;
+  node.metadata.name = "node-1";
+  ASSERT_THAT(api_.Create(node), IsOk());
+  loop_.RunFor(36s);
+  EXPECT_THAT(Slices(), SizeIs(1));
 }
 
 }  // namespace
