@@ -265,6 +265,38 @@ TEST_F(EndToEndTest, ClaimsAndTheirClassesConfigureGpus) {
   EXPECT_THAT(PowerLimits(), Each(700));
 }
 
+// Time slices are set with NVIDIA's tool, as its own driver does; here with a stand-in.
+TEST_F(EndToEndTest, ContainersShareAGpuByTimeSlices) {
+  const std::filesystem::path asked = dir_ / "asked";
+  const std::filesystem::path nvidia_smi = dir_ / "nvidia-smi";
+  ASSERT_THAT(
+      WriteFileAtomically(nvidia_smi, "#!/bin/sh\necho \"$1 $4 $5\" >>" + asked.string() + "\n",
+                          {.mode = 0755}),
+      IsOk());
+  StartAgent();
+  StartDriver({"--nvidia-smi=" + nvidia_smi.string()});
+  WaitForDriver();
+  ResourceClaim claim;
+  claim.metadata.name = "sliced";
+  claim.metadata.namespace_ = "default";
+  auto& request = claim.spec.devices.requests.emplace_back();
+  request.name = "gpu";
+  request.exactly.emplace().device_class_name = "gpu";
+  auto& opaque = claim.spec.devices.config.emplace_back().opaque.emplace();
+  opaque.driver = kDriver;
+  opaque.parameters.json =
+      R"({"apiVersion": "gpu.assay.dev/v1", "kind": "GpuConfig",
+          "sharing": {"strategy": "TimeSlicing", "timeSlicingConfig": {"interval": "Long"}}})";
+  ASSERT_THAT(cluster_->admin().Create(claim), IsOk());
+  CreatePod("sliced");
+  ASSERT_THAT(WaitForPhase("sliced", "Running"), IsOk());
+  EXPECT_EQ(ReadFile(asked).value_or(""), "compute-policy --set-timeslice 3\n");
+  ASSERT_THAT(cluster_->admin().Delete<Pod>({"default", "sliced"}), IsOk());
+  ASSERT_THAT(cluster_->admin().WaitUntilGone<Pod>({"default", "sliced"}), IsOk());
+  EXPECT_EQ(ReadFile(asked).value_or(""),
+            "compute-policy --set-timeslice 3\ncompute-policy --set-timeslice 0\n");
+}
+
 TEST_F(EndToEndTest, TheDriverTellsInTheClaimWhichDevicesAreReady) {
   ASSERT_THAT(GrantRole("dra-driver-ref-claim-status"), IsOk());
   StartAgent();

@@ -94,6 +94,22 @@ TEST_F(ClaimStatusTest, SaysOfEachDeviceThatItIsReadyAndWhichItIs) {
   EXPECT_THAT(devices[1].data->json, ::testing::HasSubstr("GPU-1"));
 }
 
+TEST_F(ClaimStatusTest, OfANetworkDeviceItSaysHowTheNodeKnowsIt) {
+  discovery::PlainDevice& nic = picture_.inventory.devices.emplace_back();
+  nic.name = "nic-0";
+  nic.interface = "eth3";
+  nic.hardware_address = "02:00:00:00:00:01";
+  const ResourceClaim claim = Allocate({{kDriver, "nic-0"}});
+  Report(claim, {"nic-0"});
+  ASSERT_THAT(Claim().status.devices, SizeIs(1));
+  const auto device = Claim().status.devices[0];
+  ASSERT_TRUE(device.network_data);
+  EXPECT_EQ(device.network_data->interface_name, "eth3");
+  EXPECT_EQ(device.network_data->hardware_address, "02:00:00:00:00:01");
+  EXPECT_FALSE(device.data);
+  EXPECT_EQ(device.conditions.at(0).status, "True");
+}
+
 TEST_F(ClaimStatusTest, OtherDriversDevicesStayAsTheyAre) {
   ResourceClaim claim = Allocate({{kDriver, "gpu-0"}, {"nic.example.com", "nic-0"}});
   auto& other = claim.status.devices.emplace_back();
