@@ -14,6 +14,7 @@
 #include "api/meta/status.h"
 #include "api/registry.h"
 #include "base/http/client.h"
+#include "base/random.h"
 
 namespace assay::controlplane::apiserver {
 namespace {
@@ -268,7 +269,7 @@ Result<WebhookAdmission::Reply> WebhookAdmission::Call(const ValidatingWebhook& 
   request.target += (target.find('?') == std::string::npos ? "?timeout=" : "&timeout=") +
                     std::to_string(timeout.count()) + "s";
   request.headers.Set("Content-Type", "application/json");
-  const std::string uid = attributes.object->metadata().uid + "-" + hook.name;
+  const std::string uid = Random::FromSystem().Uuid();
   request.body = ReviewOf(attributes, version, compatibility_->level(), uid);
   request.timeout = timeout;
 

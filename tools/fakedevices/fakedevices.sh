@@ -46,7 +46,7 @@ begin() {
 end() { mv "$dir/.$1.made" "$dir/$1"; }
 
 make_nics() {
-  is_number "$1" || die "COUNT: \"$1\" is no number" 2
+  is_number "$1" && [ "$1" -le 15 ] || die "COUNT: \"$1\" is no number of at most 15" 2
   i=0
   while [ "$i" -lt "$1" ]; do
     begin "nic-$i"

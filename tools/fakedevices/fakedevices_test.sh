@@ -61,6 +61,7 @@ tpu-4'
 refused 2 'is no torus' tpus "$work/other" 2x2
 refused 2 'is no torus' tpus "$work/other" 2x0x1
 refused 2 'is no number' nics "$work/other" some
+refused 2 'of at most 15' nics "$work/other" 16
 refused 2 'is no command' explode "$tree" nic-0
 refused 2 'Exit codes' fail
 refused 1 'is no directory' fail "$work/nothing" nic-0
