@@ -163,6 +163,11 @@ struct Driver::Impl {
       if (const std::optional<discovery::Picture> picture = monitor.Last()) {
         std::vector<api::resource::Device> devices =
             discovery::ToDevices(picture->inventory, device_options);
+        if (mutants::Is("publishes-empty-first") && !std::exchange(published_empty, true)) {
+          publisher->SetContent({});
+          client->client().loop().RunAfter(std::chrono::milliseconds(500), [this] { Publish(); });
+          return;
+        }
         metrics.SetDevices(devices);
         publisher->SetContent({.counter_sets = discovery::ToCounterSets(picture->inventory),
                                .devices = std::move(devices)});
@@ -236,6 +241,7 @@ struct Driver::Impl {
   cdi::MetadataFiles metadata;
   prepare::Preparer preparer;
   discovery::DeviceOptions device_options;
+  bool published_empty = false;                   // By a mutant.
   std::unique_ptr<publish::Publisher> publisher;  // Lives on the client's loop.
   // Null without --bind-to-fabric; lives on the client's loop.
   std::unique_ptr<publish::BindingController> binding;
@@ -324,6 +330,9 @@ Driver::~Driver() {
 }
 
 Status Driver::CheckSockets() {
+  if (mutants::Is("ignores-lost-sockets")) {
+    return OkStatus();
+  }
   for (kubelet::SocketServer* socket : {&impl_->plugin_socket, &impl_->registration_socket}) {
     if (socket->IsReachable()) {
       continue;

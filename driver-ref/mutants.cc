@@ -82,9 +82,20 @@ constexpr Mutant kAll[] = {
     {"forgets-shares", "PREP-31", "answers without the IDs of shares"},
     {"shares-exclude-each-other", "SHAR-06", "gives a share of a device to one claim only"},
     {"drops-subrequests", "SHAR-01", "prepares no result of a subrequest"},
+    // What is asked of the allocation alone.
+    {"config-from-spec", "PREP-49", "takes the configuration from the claim's spec"},
+    {"config-of-alternatives", "CONF-07", "applies what is for an alternative not chosen"},
     // Claims that are odd.
     {"crashes-without-allocation", "LIFE-10", "ends when a claim is not allocated"},
     {"anonymous-errors", "LIFE-11", "does not say which claim an error is of"},
+    // Administrators.
+    {"admin-frees-device", "ADMIN-04", "gives the device away with a claim of admin access"},
+    {"admin-minds-taints", "ADMIN-07", "refuses administrators a device that needs attention"},
+    // The cluster and the kubelet.
+    {"needs-claim-status", "RBAC-03", "ends where it may not write the status of claims"},
+    {"publishes-empty-first", "SLICE-49", "publishes an empty pool before it knows its devices"},
+    {"health-once", "HLTH-09", "does not send health again that is as it was"},
+    {"ignores-lost-sockets", "LIFE-07", "does not notice that its sockets are gone"},
     // The end.
     {"keeps-sockets", "LIFE-02", "leaves its sockets behind"},
 };

@@ -29,9 +29,14 @@ api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
     if (options.admin_access) {
       request.exactly->admin_access = true;
     }
-  } else {
+    return request;
+  }
+  for (const std::string& name : {options.other_subrequest, options.subrequest}) {
+    if (name.empty()) {
+      continue;
+    }
     api::resource::DeviceSubRequest alternative;
-    alternative.name = options.subrequest;
+    alternative.name = name;
     alternative.device_class_name = std::string(kDeviceClass);
     alternative.allocation_mode = mode;
     alternative.count = count;
@@ -41,14 +46,21 @@ api::resource::DeviceRequest SpecOf(const RequestOptions& options) {
   return request;
 }
 
-api::resource::DeviceAllocationConfiguration ConfigOf(const ConfigOptions& options,
-                                                      const std::string& driver) {
-  api::resource::DeviceAllocationConfiguration config;
-  config.source = options.source;
+// Of a claim's spec, or of its allocation.
+template <typename Config>
+Config ConfigOf(const ConfigOptions& options, const std::string& driver) {
+  Config config;
   config.requests = options.requests;
   config.opaque.emplace();
   config.opaque->driver = options.driver.empty() ? driver : options.driver;
   config.opaque->parameters.json = options.parameters;
+  return config;
+}
+
+api::resource::DeviceAllocationConfiguration AllocatedConfigOf(const ConfigOptions& options,
+                                                               const std::string& driver) {
+  auto config = ConfigOf<api::resource::DeviceAllocationConfiguration>(options, driver);
+  config.source = options.source;
   return config;
 }
 
@@ -62,6 +74,10 @@ Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
   claim.metadata.finalizers = options.finalizers;
   for (const RequestOptions& request : options.requests) {
     claim.spec.devices.requests.push_back(SpecOf(request));
+  }
+  for (const ConfigOptions& config : options.spec_configs) {
+    claim.spec.devices.config.push_back(
+        ConfigOf<api::resource::DeviceClaimConfiguration>(config, driver));
   }
   ASSAY_ASSIGN_OR_RETURN(ResourceClaim created, lab.admin().Create(std::move(claim)));
   if (!options.allocated) {
@@ -95,10 +111,11 @@ Result<ResourceClaim> CreateClaim(Lab& lab, const ClaimOptions& options) {
   term.match_fields.push_back(
       {.key = "metadata.name", .operator_ = "In", .values = {std::string(kNodeName)}});
   if (options.profile_config && !lab.profile().config.empty()) {
-    allocation.devices.config.push_back(ConfigOf({.parameters = lab.profile().config}, driver));
+    allocation.devices.config.push_back(
+        AllocatedConfigOf({.parameters = lab.profile().config}, driver));
   }
   for (const ConfigOptions& config : options.configs) {
-    allocation.devices.config.push_back(ConfigOf(config, driver));
+    allocation.devices.config.push_back(AllocatedConfigOf(config, driver));
   }
   for (int pod = 0; pod < options.pods; ++pod) {
     created.status.reserved_for.push_back(

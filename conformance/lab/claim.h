@@ -41,6 +41,8 @@ struct RequestOptions {
   std::vector<DeviceRef> devices;  // What it was allocated.
   // Where not empty, the request has this one alternative, and results name "name/subrequest".
   std::string subrequest;
+  // The alternative before it, which was not chosen; empty: there is none.
+  std::string other_subrequest;
   bool admin_access = false;
   // Tolerates taints with this key, whatever their effect; empty: none.
   std::string tolerated_taint;
@@ -61,6 +63,8 @@ struct ClaimOptions {
   // Allocation's config; the profile's `claims.config` is added unless told otherwise.
   std::vector<ConfigOptions> configs;
   bool profile_config = true;
+  // The configurations of the claim's spec, of which the allocation does not tell.
+  std::vector<ConfigOptions> spec_configs;
   int pods = 1;  // That it is reserved for.
   std::vector<std::string> finalizers;
 };

@@ -253,7 +253,8 @@ class HealthService : public Base {
     bool first = true;
     while (!context->IsCancelled()) {
       const std::optional<discovery::Picture> picture = monitor_->Last();
-      const bool due = first || seen != sent_change || clock.Monotonic() - sent_at > kHealthResend;
+      const bool old = clock.Monotonic() - sent_at > kHealthResend && !mutants::Is("health-once");
+      const bool due = first || seen != sent_change || old;
       // A picture that is no longer renewed is not sent again: the kubelet shall notice.
       if (picture && due && picture->time != sent_picture) {
         if (!writer->Write(ToReply(*picture))) {

@@ -31,8 +31,22 @@ bool IsFor(const DeviceAllocationConfiguration& config, const std::string& reque
     return !mutants::Is("config-needs-request");
   }
   return std::ranges::any_of(config.requests, [&](const std::string& name) {
-    return name == request || name == BaseRequest(request);
+    return name == request || name == BaseRequest(request) ||
+           (mutants::Is("config-of-alternatives") && BaseRequest(name) == BaseRequest(request));
   });
+}
+
+// For a mutant: what the claim asked for in the place of what it got.
+AllocationResult WithConfigOfSpec(const ResourceClaim& claim) {
+  AllocationResult allocation = *claim.status.allocation;
+  allocation.devices.config.clear();
+  for (const auto& config : claim.spec.devices.config) {
+    DeviceAllocationConfiguration& copy = allocation.devices.config.emplace_back();
+    copy.source = "FromClaim";
+    copy.requests = config.requests;
+    copy.opaque = config.opaque;
+  }
+  return allocation;
 }
 
 // What the allocation's configurations for this driver say for the request.
@@ -116,7 +130,11 @@ Result<std::vector<DeviceRecord>> DevicesOf(const ResourceClaim& claim, const st
   if (!claim.status.allocation) {
     return FailedPreconditionError("the claim is not allocated");
   }
-  const AllocationResult& allocation = *claim.status.allocation;
+  std::optional<AllocationResult> mutated;
+  if (mutants::Is("config-from-spec")) {
+    mutated = WithConfigOfSpec(claim);
+  }
+  const AllocationResult& allocation = mutated ? *mutated : *claim.status.allocation;
   std::vector<DeviceRecord> devices;
   for (const DeviceRequestAllocationResult& result : allocation.devices.results) {
     if (!IsOwn(result, driver_name) ||

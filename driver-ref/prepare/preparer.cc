@@ -214,7 +214,8 @@ Status Preparer::Locate(std::vector<DeviceRecord>& devices,
       return NotFoundError(subject + " is not on this node");
     }
     const std::string& needs = source->needs();
-    if (needs == "lost" || (mutants::Is("taint-stops-claims") && !needs.empty())) {
+    if (needs == "lost" || (mutants::Is("taint-stops-claims") && !needs.empty()) ||
+        (mutants::Is("admin-minds-taints") && device.admin_access && !needs.empty())) {
       return UnavailableError(subject + " does not answer any more");
     }
     const std::string profile = source->profile != nullptr ? source->profile->name : "";
@@ -381,6 +382,13 @@ Status Preparer::Unprepare(const ClaimReference& claim) {
   const Result<ClaimRecord> record = checkpoint_->Load(claim.uid);
   if (mutants::Is("forgets-unknown-claims") && !record.ok()) {
     return NotFoundError("the claim is not prepared");
+  }
+  if (mutants::Is("admin-frees-device") && record.ok() && !record->devices.empty() &&
+      record->devices.front().admin_access) {
+    ASSAY_ASSIGN_OR_RETURN(const Checkpoint::Contents known, checkpoint_->Load());
+    for (const auto& [uid, other] : known.claims) {
+      ASSAY_RETURN_IF_ERROR(checkpoint_->Remove(uid));
+    }
   }
   // Partitions of which no readable record tells are ended by RemoveOrphans.
   const Status forgotten =

@@ -1,7 +1,9 @@
 // Claims with admin access look at devices that others use, and leave them as they are (KEP-5018).
 
+#include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conformance/runner/case.h"
@@ -11,6 +13,9 @@ namespace assay::conformance {
 namespace {
 
 namespace cdi = controlplane::node::cdi;
+
+// resource.k8s.io/v1: AllocationResultsMaxSize.
+constexpr std::size_t kMaxResults = 32;
 
 class AdminAccess : public Case {
  protected:
@@ -22,10 +27,12 @@ class AdminAccess : public Case {
     }
   }
 
-  ResourceClaim Admin(std::vector<DeviceRef> devices) {
+  ResourceClaim Admin(std::vector<DeviceRef> devices, const std::string& tolerated_taint = "") {
     return MakeClaim({.name = {},
                       .namespace_ = std::string(kAdminNamespace),
-                      .requests = {{.devices = std::move(devices), .admin_access = true}}});
+                      .requests = {{.devices = std::move(devices),
+                                    .admin_access = true,
+                                    .tolerated_taint = tolerated_taint}}});
   }
 };
 
@@ -81,6 +88,54 @@ TEST_F(AdminAccess, EndsWithoutUndoingTheOtherClaim) {
   EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
       << "after Unprepare of a claim with admin access the other claim has "
       << Describe(after.devices) << ", not " << Describe(before.devices);
+}
+
+DECIDES("ADMIN-04");
+TEST_F(AdminAccess, EndsWithoutGivingTheDeviceAway) {
+  const DeviceRef device = AnyDevice();
+  const ResourceClaim normal = Allocated({device});
+  const PreparedClaim before = Prepare(normal);
+  // A driver that refuses no device to anybody (PREP-45) holds none.
+  const bool held = !PrepareError(Allocated({device})).empty();
+  const ResourceClaim admin = Admin({device});
+  Prepare(admin);
+  KillAndRestartDriver();
+  Unprepare(admin);
+  EXPECT_DRIVER(!held || !PrepareError(Allocated({device})).empty())
+      << "after Unprepare of a claim with admin access the device is given to a third claim, "
+         "though "
+      << "the first still uses it";
+  const PreparedClaim after = Prepare(normal);
+  EXPECT_DRIVER(Sorted(before.devices) == Sorted(after.devices))
+      << "after Unprepare of a claim with admin access the workload's claim has "
+      << Describe(after.devices) << ", not " << Describe(before.devices);
+}
+
+DECIDES("ADMIN-07");
+TEST_F(AdminAccess, ReachesEveryDeviceAlsoThoseInTrouble) {
+  RequireHook(Hook::kDegrade);
+  RequireHook(Hook::kHeal);
+  std::vector<DeviceRef> devices = AllDevices();
+  devices.resize(std::min(devices.size(), kMaxResults));
+  const DeviceRef& troubled = devices.front();
+  if (devices.size() > 1) {
+    Prepare(Allocated({devices.back()}));
+  }
+  Harness(lab().hooks().Run(Hook::kDegrade, troubled.key));
+  std::string taint;
+  if (lab().profile().Declares("device-taints")) {
+    WaitForSlices(std::chrono::seconds(20), [&](const std::vector<ResourceSlice>& slices) {
+      const api::resource::Device* const found = FindDevice(slices, troubled);
+      if (found != nullptr && !found->taints.empty()) {
+        taint = found->taints.front().key;
+      }
+      return !taint.empty();
+    });
+  }
+  const std::string error = PrepareError(Admin(devices, taint));
+  Harness(lab().hooks().Run(Hook::kHeal, troubled.key));
+  EXPECT_DRIVER(error.empty())
+      << "admin access to all devices is refused while one of them needs attention: " << error;
 }
 
 DECIDES("CDI-07");

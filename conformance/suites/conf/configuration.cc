@@ -83,6 +83,36 @@ TEST_F(Configuration, IsForTheRequestsThatItNames) {
   }
 }
 
+DECIDES("CONF-07");
+TEST_F(Configuration, ForAnAlternativeThatWasNotChosenIsNotApplied) {
+  const std::string error =
+      PrepareError(MakeClaim({.name = {},
+                              .requests = {{.name = "gpu",
+                                            .devices = {AnyDevice()},
+                                            .subrequest = "large",
+                                            .other_subrequest = "larger"}},
+                              .configs = {{.parameters = Bad(), .requests = {"gpu/larger"}}},
+                              .profile_config = false}));
+  EXPECT_DRIVER(error.empty())
+      << "a configuration for gpu/larger is applied, though gpu/large was chosen: " << error;
+}
+
+DECIDES("PREP-49");
+TEST_F(Configuration, ComesFromTheAllocation) {
+  const auto error_with = [&](const std::string& spec, const std::string& allocation) {
+    return PrepareError(MakeClaim({.name = {},
+                                   .requests = {{.name = "gpu", .devices = {AnyDevice()}}},
+                                   .configs = {{.parameters = allocation}},
+                                   .profile_config = false,
+                                   .spec_configs = {{.parameters = spec}}}));
+  };
+  const std::string error = error_with(Bad(), Good());
+  EXPECT_DRIVER(error.empty())
+      << "the configuration of the claim's spec is applied, not that of its allocation: " << error;
+  EXPECT_DRIVER(!error_with(Good(), Bad()).empty())
+      << "the configuration of the claim's allocation is not read";
+}
+
 DECIDES("CONF-08");
 TEST_F(Configuration, ForAnotherDriversRequestIsNotApplied) {
   const DeviceRef own = AnyDevice();

@@ -21,6 +21,10 @@ using controlplane::node::ServiceName;
 
 constexpr Duration kFirstMessageLimit = std::chrono::seconds(5);
 constexpr Duration kChangeLimit = std::chrono::seconds(30);
+// The kubelet's, where the driver names none.
+constexpr Duration kDefaultHealthTimeout = std::chrono::seconds(30);
+constexpr int kMessagesOfAStart = 10;
+constexpr Duration kLongestHealthTimeout = std::chrono::seconds(35);
 constexpr std::size_t kMaxMessageLength = 1024;
 
 class HealthStreams : public Case {
@@ -109,6 +113,47 @@ TEST_F(HealthStreams, AreServedOnTheEndpoint) {
     const auto message = stream->Next(kFirstMessageLimit);
     EXPECT_DRIVER(message.status().code() != StatusCode::kUnimplemented)
         << ServiceName(version) << " is advertised and not implemented";
+  }
+}
+
+DECIDES("HLTH-09");
+TEST_F(HealthStreams, SayItAgainBeforeItIsTooOld) {
+  const Stream stream = driver().service().WatchHealth(AdvertisedVersion());
+  std::vector<DeviceHealth> last = FirstMessage(*stream);
+  // What a start changes comes first, and is no repetition.
+  for (int i = 0; i < kMessagesOfAStart; ++i) {
+    Result<std::vector<DeviceHealth>> message = stream->Next(std::chrono::seconds(1));
+    if (!message.ok()) {
+      break;
+    }
+    last = *std::move(message);
+  }
+  // From now on each device has until its own limit.
+  std::map<DeviceId, Duration> limits;
+  for (const DeviceHealth& each : last) {
+    limits[{each.pool_name, each.device_name}] =
+        each.health_check_timeout_seconds > 0
+            ? std::chrono::seconds(each.health_check_timeout_seconds)
+            : kDefaultHealthTimeout;
+  }
+  const MonotonicTime begin = Clock::Real().Monotonic();
+  while (!limits.empty()) {
+    const auto next =
+        std::ranges::min_element(limits, {}, [](const auto& each) { return each.second; });
+    const Duration passed = Clock::Real().Monotonic() - begin;
+    if (next->second > kLongestHealthTimeout) {
+      EndCase(Outcome::kNotDecidable,
+              "the driver's limit is longer than the case waits: " + next->first.second);
+    }
+    const Result<std::vector<DeviceHealth>> message =
+        stream->Next(std::max(next->second - passed, Duration::zero()));
+    ASSERT_DRIVER(message.ok()) << "the health of " << next->first.second
+                                << " was not sent again within its health_check_timeout, after "
+                                << "which the kubelet calls it unknown: "
+                                << message.status().ToString();
+    for (const DeviceHealth& each : *message) {
+      limits.erase({each.pool_name, each.device_name});
+    }
   }
 }
 

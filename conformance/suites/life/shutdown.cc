@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "conformance/runner/case.h"
 
@@ -12,6 +13,8 @@ namespace assay::conformance {
 namespace {
 
 using Shutdown = Case;
+
+constexpr Duration kSocketLimit = std::chrono::seconds(10);
 
 DECIDES("LIFE-01");
 TEST_F(Shutdown, SigtermEndsItWithZero) {
@@ -106,6 +109,22 @@ TEST_F(Shutdown, LeavesACallThatRunsToBeRepeated) {
   const std::string error = PrepareError(claim);
   EXPECT_DRIVER(error.empty()) << "SIGTERM came during a Prepare, and after the restart it fails: "
                                << error;
+}
+
+DECIDES("LIFE-07");
+TEST_F(Shutdown, OrRecoveryWhenItsSocketsWereRemoved) {
+  ExpectDriverExit();
+  const Registration registration = driver().registration();
+  std::error_code error;
+  std::filesystem::remove(registration.endpoint, error);
+  std::filesystem::remove(registration.socket, error);
+  const bool noticed = WaitUntil(kSocketLimit, [&] {
+    return !driver().process().running() ||
+           (TryConnect(registration.endpoint).ok() && TryConnect(registration.socket).ok());
+  });
+  EXPECT_DRIVER(noticed) << "10 s after its sockets were removed the driver neither serves on new "
+                         << "ones nor has it ended to be restarted";
+  KillAndRestartDriver();
 }
 
 }  // namespace

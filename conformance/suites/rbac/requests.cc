@@ -37,6 +37,28 @@ TEST_F(ApiRequests, WriteOnlyTheOwnNodesSlices) {
   }
 }
 
+DECIDES("RBAC-03");
+TEST_F(ApiRequests, DoWithoutWhatIsOptional) {
+  // KEP-4381 needs slices, the claim that is prepared, and its node; a cluster may grant no more.
+  for (const char* resource :
+       {"events", "leases", "configmaps", "pods", "deviceclasses", "resourceclaims/status",
+        "resourceclaims/driver", "devicetaintrules"}) {
+    lab().api_server().faults().Add({.match = DriverRequests({}, {resource}),
+                                     .action = controlplane::apiserver::Fault::Forbidden(),
+                                     .times = 0});
+  }
+  KillAndRestartDriver();
+  const ResourceClaim claim = Allocated({AnyDevice()});
+  const std::string error = PrepareError(claim);
+  EXPECT_DRIVER(error.empty()) << "where only what KEP-4381 needs is granted, Prepare fails: "
+                               << error;
+  const std::string later = UnprepareError(ReferenceTo(claim));
+  EXPECT_DRIVER(later.empty()) << "where only what KEP-4381 needs is granted, Unprepare fails: "
+                               << later;
+  EXPECT_DRIVER(driver().process().running())
+      << "where only what KEP-4381 needs is granted, the driver ends";
+}
+
 DECIDES("RBAC-04");
 TEST_F(ApiRequests, WatchNoClaimsPodsOrSecretsOfTheCluster) {
   // Who sets binding conditions has to see which devices are allocated.

@@ -228,6 +228,21 @@ TEST_F(SliceLifecycle, NothingIsWrittenWhileNothingChanges) {
                         << kMaxIdleWrites << " times within 1.5 s";
 }
 
+DECIDES("SLICE-49");
+TEST_F(SliceLifecycle, AStartPublishesOnce) {
+  lab().Reset();
+  const std::uint64_t mark = RequestMark();
+  const Result<Driver*> started = lab().EnsureDriver();
+  ASSERT_DRIVER(started.ok()) << "the driver did not come back: " << started.status().message();
+  const auto writes = [&] {
+    return lab().api_server().requests().Since(mark, DriverRequests(kWrites, {"resourceslices"}));
+  };
+  const std::size_t slices = Slices().size();
+  const bool more = WaitUntil(kIdleWindow, [&] { return writes().size() > slices; });
+  EXPECT_DRIVER(!more) << "at its start the driver published, and changed at once what it had "
+                       << "published: " << writes().size() << " writes for " << slices << " slices";
+}
+
 DECIDES("SLICE-45");
 TEST_F(SliceLifecycle, AStormOfEventsIsAFewWrites) {
   RequireHook(Hook::kFail);

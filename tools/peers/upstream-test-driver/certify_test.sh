@@ -13,4 +13,6 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 ASSAY_UPSTREAM_TEST_DRIVER=$(readlink -f "$folder/test-driver") \
   "$assay" certify --testee "$here/../../../fixtures/testees/upstream-test-driver.yaml" --out "$out"
+# Nothing fails that is not expected to, derived rules included.
+! grep -E '^(fail|harness error|expectation|trouble)  ' "$out/report.txt"
 "$assay" verify "$out/bundle.json"
