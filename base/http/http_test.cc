@@ -143,6 +143,17 @@ TEST(HttpTest, AnswersOverTlsAndPlain) {
   }
 }
 
+TEST(HttpTest, ListensWhereItIsAskedTo) {
+  for (const char* address : {"127.0.0.1", "0.0.0.0"}) {
+    World world(Echo, {.address = address});
+    EXPECT_THAT(world.Call({.target = "/"}), IsOk()) << address;
+  }
+  const auto nowhere = Server::Start({.address = "here"}, Echo);
+  ASSERT_FALSE(nowhere.ok());
+  EXPECT_EQ(nowhere.status().code(), StatusCode::kUnavailable);
+  EXPECT_THAT(nowhere.status().message(), ::testing::HasSubstr("listening on here:0: "));
+}
+
 TEST(HttpTest, KeepsConnectionsAlive) {
   std::mutex mu;
   std::set<std::string> addresses;
