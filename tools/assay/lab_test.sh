@@ -7,7 +7,7 @@ assay=$1
 share=$(dirname "$assay")/../share/assay
 work=$(mktemp -d)
 trap 'kill "$lab" 2>/dev/null || true; rm -rf "$work"' EXIT
-lab=
+lab='' files='' device=''
 
 # pods MANIFEST: what the lab says when they run.
 pods() {
@@ -20,8 +20,38 @@ pods() {
        top && /^  namespace:/ { namespace = $2 }' "$1"
 }
 
-# run MANIFEST EXPECTED...: the lab that the manifest's own command starts says each of these lines
-# (extended regular expressions), in any order.
+# hear EXPECTED...: until the lab has said each of these lines (extended regular expressions), in any order. Notes
+# where the lab's files are, and the last device that a claim got.
+hear() {
+  local line missing=("$@") left
+  while [ ${#missing[@]} -gt 0 ]; do
+    IFS= read -r -t 60 line <&3 || {
+      cat "$work/err"
+      printf 'lab_test: %s did not say: %s\n' "$manifest" "${missing[@]}" >&2
+      exit 1
+    }
+    [[ $line =~ ^Node:.*below\ (.*)$ ]] && files=${BASH_REMATCH[1]}
+    [[ $line =~ ^claim.*:\ has\ (.*)$ ]] && device=${BASH_REMATCH[1]}
+    left=()
+    for expected in "${missing[@]}"; do
+      [[ $line =~ ^$expected$ ]] || left+=("$expected")
+    done
+    missing=(${left[@]+"${left[@]}"})
+  done
+}
+
+# afterwards SCENARIO: does what its text says once its pods run, and says what the lab will tell.
+afterwards() {
+  case $1 in
+    failing-gpu)
+      echo 'pod default/worker: gone'
+      "$(dirname "$assay")/fakegpuctl" --state "$files/fakegpu/state" inject "GPU-${device#gpu-}" xid=79 >&2
+      ;;
+  esac
+}
+
+# run MANIFEST EXPECTED...: the lab that the manifest's own command starts says each of these lines, and what
+# comes of afterwards.
 run() {
   local manifest=$share/claims/$1 command
   shift
@@ -35,20 +65,10 @@ run() {
   # shellcheck disable=SC2086
   "$assay" lab $command -f "$manifest" >"$work/out" 2>"$work/err" &
   lab=$!
-  local line missing=("$@") left
   exec 3<"$work/out"
-  while [ ${#missing[@]} -gt 0 ]; do
-    IFS= read -r -t 60 line <&3 || {
-      cat "$work/err"
-      printf 'lab_test: %s did not say: %s\n' "$manifest" "${missing[@]}" >&2
-      exit 1
-    }
-    left=()
-    for expected in "${missing[@]}"; do
-      [[ $line =~ ^$expected$ ]] || left+=("$expected")
-    done
-    missing=(${left[@]+"${left[@]}"})
-  done
+  hear "$@"
+  mapfile -t expected < <(afterwards "$(basename "$manifest" .yaml)")
+  hear ${expected[@]+"${expected[@]}"}
   kill -TERM "$lab"
   cat <&3 >/dev/null
   wait "$lab"
