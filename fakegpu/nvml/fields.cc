@@ -299,8 +299,12 @@ Value LinkValue(const Gpu& gpu, unsigned int field, unsigned int scope) {
              : Value{};
 }
 
-Value PowerValue(const Gpu& gpu, unsigned int field) {
+// `scope` is what draws the power: the GPU, or its memory or its module, of which nothing is known.
+Value PowerValue(const Gpu& gpu, unsigned int field, unsigned int scope) {
   const layout::GpuState& state = gpu.state;
+  if (scope != NVML_POWER_SCOPE_GPU) {
+    return {};
+  }
   switch (field) {
     case NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION:
     case NVML_FI_DEV_ENERGY:
@@ -469,7 +473,7 @@ Value ValueOf(const Gpu& gpu, unsigned int field, unsigned int scope) {
   };
   unless_found([&] { return EccValue(gpu.state, field); });
   unless_found([&] { return RepairValue(gpu.state, field); });
-  unless_found([&] { return PowerValue(gpu, field); });
+  unless_found([&] { return PowerValue(gpu, field, scope); });
   unless_found([&] { return TemperatureValue(gpu, field); });
   unless_found([&] { return ThrottleValue(gpu, field); });
   unless_found([&] { return PcieValue(gpu, field); });

@@ -45,6 +45,19 @@ class ReadingsTest : public NvmlTest {
   }
 };
 
+TEST_F(ReadingsTest, PowerFieldsAreOfTheGpuAndNotOfItsModule) {
+  unsigned int power_mw = 0;
+  ASSERT_EQ(nvml().nvmlDeviceGetPowerUsage(Device(0), &power_mw), NVML_SUCCESS);
+  EXPECT_EQ(Field(Device(0), NVML_FI_DEV_POWER_INSTANT, NVML_POWER_SCOPE_GPU).value.uiVal,
+            power_mw);
+  for (const unsigned int scope : {NVML_POWER_SCOPE_MODULE, NVML_POWER_SCOPE_MEMORY}) {
+    EXPECT_EQ(Field(Device(0), NVML_FI_DEV_POWER_INSTANT, scope).nvmlReturn,
+              NVML_ERROR_NOT_SUPPORTED);
+    EXPECT_EQ(Field(Device(0), NVML_FI_DEV_POWER_MAX_LIMIT, scope).nvmlReturn,
+              NVML_ERROR_NOT_SUPPORTED);
+  }
+}
+
 TEST_F(ReadingsTest, SamplesAreOfThePastAndNewerThanSeen) {
   StartProcess(80);
   Step(10);
