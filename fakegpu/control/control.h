@@ -178,7 +178,8 @@ class Node {
 // Parses a fault as fakegpuctl and testee hooks write it: "xid=79", "xid=43,gi=1,ci=0",
 // "ecc=uncorrected,memory=sram,count=4", "lost", "thermal=95", "power-brake", "nvlink=3",
 // "nvlink-errors=3,counter=replay,count=7", "pcie-replays=5", "fabric=in-progress",
-// "return=nvmlDeviceGetName:15". kInvalidArgument says what was expected.
+// "return=nvmlDeviceGetName:15,skip=2,times=1", "delay=*:50,pid=7". kInvalidArgument says what was
+// expected.
 Result<Fault> ParseFault(std::string_view text);
 // The same text back.
 std::string FaultToString(const Fault& fault);

@@ -187,7 +187,8 @@ TEST(FaultTextTest, ReadsWhatItWrites) {
         "thermal=95", "power-brake", "nvlink=3", "ecc=corrected,memory=sram",
         "nvlink-errors=2,counter=replay", "nvlink-errors=2,counter=ecc-data,count=9",
         "pcie-replays=5", "fabric=not-started", "fabric=in-progress", "fabric=failed",
-        "return=nvmlDeviceGetName:15"}) {
+        "return=nvmlDeviceGetName:15", "delay=*:20,pid=7",
+        "return=nvmlDeviceGetUUID:999,delay-ms=5,pid=1,gi=1,ci=0,skip=2,times=3,percent=50"}) {
     Result<Fault> fault = ParseFault(text);
     ASSERT_THAT(fault, IsOk()) << text;
     EXPECT_EQ(FaultToString(*fault), text);
@@ -214,6 +215,9 @@ TEST(FaultTextTest, RefusesWhatItDoesNotKnow) {
                            "fabric=completed",
                            "return=nvmlInit",
                            "return=foo:1",
+                           "return=nvmlInit:1000",
+                           "delay=nvmlInit",
+                           "delay=nvmlInit:1,percent=0",
                            "fire",
                            "xid=79,gi=z"}) {
     EXPECT_THAT(ParseFault(text), StatusIs(StatusCode::kInvalidArgument, HasSubstr("expected")))

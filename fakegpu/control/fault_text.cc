@@ -17,7 +17,8 @@ constexpr std::string_view kExpected =
     "expected xid=N[,gi=N][,ci=N], ecc=corrected|uncorrected[,memory=dram|sram][,count=N], lost, "
     "thermal=CELSIUS, power-brake, nvlink=N, "
     "nvlink-errors=N,counter=replay|recovery|crc-flit|crc-data|ecc-data[,count=N], "
-    "pcie-replays=N, fabric=not-started|in-progress|failed or return=FUNCTION:CODE";
+    "pcie-replays=N, fabric=not-started|in-progress|failed, "
+    "return=FUNCTION:CODE or delay=FUNCTION:MILLISECONDS";
 
 // As NvLinkErrorFault::Counter counts them.
 constexpr std::string_view kLinkCounters[] = {"replay", "recovery", "crc-flit", "crc-data",
@@ -98,14 +99,37 @@ class Reader {
   Fields fields_;
 };
 
-Result<Fault> ParseReturn(std::string_view text, const std::string& value) {
+// "FUNCTION:NUMBER" of a return or a delay, and the calls that it is about.
+Result<Fault> ParseReturn(std::string_view text, std::string_view kind, Reader& reader) {
+  const std::string value = reader.Take(kind);
   const std::size_t colon = value.find(':');
-  const std::optional<int> code =
-      colon == value.npos ? std::nullopt : ToNumber<int>(value.substr(colon + 1));
-  if (!code || value.compare(0, 4, "nvml") != 0) {
-    return Wrong(text, "expected return=FUNCTION:CODE, as in return=nvmlDeviceGetName:15");
+  const std::optional<std::uint32_t> number =
+      colon == value.npos ? std::nullopt : ToNumber<std::uint32_t>(value.substr(colon + 1));
+  const std::string function = value.substr(0, colon);
+  constexpr std::uint32_t kMostCodes = 1000;
+  if (!number || (function != "*" && function.compare(0, 4, "nvml") != 0) ||
+      (kind == "return" && *number >= kMostCodes)) {
+    return Wrong(text,
+                 "expected return=FUNCTION:CODE or delay=FUNCTION:MILLISECONDS, as in "
+                 "return=nvmlDeviceGetName:15");
   }
-  return Fault(ReturnFault{.function = value.substr(0, colon), .code = *code});
+  ReturnFault fault{.function = function, .code = 0};
+  if (kind == "return") {
+    fault.code = static_cast<int>(*number);
+    fault.delay_ms = reader.TakeNumber<std::uint32_t>("delay-ms").value_or(0);
+  } else {
+    fault.delay_ms = *number;
+  }
+  fault.pid = reader.TakeNumber<std::uint32_t>("pid");
+  fault.gpu_instance = reader.TakeNumber<std::uint32_t>("gi");
+  fault.compute_instance = reader.TakeNumber<std::uint32_t>("ci");
+  fault.skip = reader.TakeNumber<std::uint64_t>("skip").value_or(0);
+  fault.times = reader.TakeNumber<std::uint64_t>("times").value_or(0);
+  fault.percent = reader.TakeNumber<std::uint32_t>("percent").value_or(100);
+  if (fault.percent == 0 || fault.percent > 100) {
+    return Wrong(text, "expected a percent from 1 to 100");
+  }
+  return Fault(std::move(fault));
 }
 
 }  // namespace
@@ -163,8 +187,8 @@ Result<Fault> ParseFault(std::string_view text) {
       fault =
           FabricFault{.state = static_cast<FabricFault::State>(state - std::begin(kFabricStates))};
     }
-  } else if (parts.kind == "return") {
-    ASSAY_ASSIGN_OR_RETURN(fault, ParseReturn(text, reader.Take("return")));
+  } else if (parts.kind == "return" || parts.kind == "delay") {
+    ASSAY_ASSIGN_OR_RETURN(fault, ParseReturn(text, parts.kind, reader));
   }
   if (!fault) {
     return Wrong(text, kExpected);
@@ -206,7 +230,18 @@ std::string FaultToString(const Fault& fault) {
       return "fabric=" + std::string(kFabricStates[static_cast<int>(f.state)]);
     }
     std::string operator()(const ReturnFault& f) const {
-      return "return=" + f.function + ":" + std::to_string(f.code);
+      const auto field = [](const char* key, std::uint64_t number) {
+        return "," + std::string(key) + "=" + std::to_string(number);
+      };
+      return (f.code != 0 ? "return=" + f.function + ":" + std::to_string(f.code) +
+                                (f.delay_ms != 0 ? field("delay-ms", f.delay_ms) : "")
+                          : "delay=" + f.function + ":" + std::to_string(f.delay_ms)) +
+             (f.pid ? field("pid", *f.pid) : "") +
+             (f.gpu_instance ? field("gi", *f.gpu_instance) : "") +
+             (f.compute_instance ? field("ci", *f.compute_instance) : "") +
+             (f.skip != 0 ? field("skip", f.skip) : "") +
+             (f.times != 0 ? field("times", f.times) : "") +
+             (f.percent != 100 ? field("percent", f.percent) : "");
     }
   };
   return std::visit(ToText{}, fault);

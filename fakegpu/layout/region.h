@@ -22,7 +22,7 @@
 namespace assay::fakegpu::layout {
 
 inline constexpr char kMagic[8] = {'A', 'S', 'S', 'A', 'Y', 'G', 'P', 'U'};
-inline constexpr std::uint32_t kLayoutVersion = 3;
+inline constexpr std::uint32_t kLayoutVersion = 4;
 inline constexpr std::size_t kHeaderSize = 4096;
 
 struct Header {

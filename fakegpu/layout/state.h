@@ -25,6 +25,7 @@ inline constexpr std::uint32_t kMaxCpuRanges = 4;
 inline constexpr std::uint32_t kMaxReturnFaults = 32;
 inline constexpr std::uint32_t kMaxAccounting = 64;       // Of one GPU, the latest.
 inline constexpr std::uint32_t kMaxRetiredPages = 64;     // Of one GPU and cause.
+inline constexpr std::uint32_t kMaxPowerProfiles = 16;    // NVML_POWER_PROFILE_*, 15 of them.
 inline constexpr std::uint32_t kNoInstance = 0xffffffff;  // "not of a MIG instance", as in NVML.
 inline constexpr std::uint32_t kAnyGpu = 0xffffffff;
 
@@ -254,7 +255,19 @@ struct Settings {
   std::uint32_t api_restriction[2];
   std::uint32_t nvlink_bandwidth_mode;       // NVML_GPU_NVLINK_BW_MODE_*.
   std::uint32_t nvlink_low_power_threshold;  // Idle so long, in the board's unit; 0: the default.
+  std::uint32_t power_profiles;              // Requested, a bit each.
   char hostname[64];                         // As an administrator named the GPU's machine.
+};
+
+// Workload power profiles: numbered by NVML_POWER_PROFILE_*, a bit each in a mask.
+struct PowerProfiles {
+  struct Profile {
+    std::uint32_t priority;   // The lower, the more important.
+    std::uint32_t conflicts;  // A mask: what cannot hold beside it.
+  };
+  std::uint32_t offered;  // A mask; 0: the board knows none.
+  std::uint32_t reserved;
+  Profile profiles[kMaxPowerProfiles];
 };
 
 // Pages of device memory that are no longer used, for one cause.
@@ -345,6 +358,7 @@ struct GpuState {
   std::uint32_t nvlink_version;
   std::uint32_t nvlink_mbps;  // Of one link.
   Link links[kMaxLinks];
+  PowerProfiles power_profiles;
   std::uint32_t mig_supported;
   std::uint32_t mig_memory_slices;
   MigProfile mig_profiles[kMaxMigProfiles];
@@ -353,11 +367,21 @@ struct GpuState {
   Accounting accounting;
 };
 
-// A function that answers a code instead of its result (model::ReturnFault).
+inline constexpr std::uint64_t kMaxDelayUs = 60'000'000;
+
+// A function that answers a code instead of its result, or answers late (model::ReturnFault).
 struct ReturnFault {
-  std::uint64_t function_hash;  // HashName; 0: the slot is empty.
-  std::uint32_t gpu;            // A slot, or kAnyGpu.
-  std::int32_t code;            // nvmlReturn_t.
+  std::uint64_t function_hash;     // HashName, "*" for all of them; 0: the slot is empty.
+  std::uint64_t id;                // Of the node's: no two faults have the same.
+  std::uint32_t gpu;               // A slot, or kAnyGpu.
+  std::int32_t code;               // nvmlReturn_t; NVML_SUCCESS: what the function answers.
+  std::uint32_t gpu_instance;      // kNoInstance: of any, and outside of MIG.
+  std::uint32_t compute_instance;  // Likewise.
+  std::uint32_t pid;               // 0: of any process.
+  std::uint32_t percent;           // Of the calls.
+  std::uint64_t skip;              // So many calls of each process pass first;
+  std::uint64_t times;             // then so many do not. 0: all.
+  std::uint64_t delay_us;          // At most kMaxDelayUs.
 };
 
 struct NodeClock {
@@ -380,6 +404,7 @@ struct NodeState {
   NodeClock clock;
   std::uint64_t event_count;  // Ever; the ring holds the last kEventRing of them.
   std::uint64_t seed;
+  std::uint64_t return_fault_ids;       // Given ever.
   std::uint32_t return_fault_count;     // How many of the slots are in use.
   std::uint32_t nvlink_bandwidth_mode;  // Of all GPUs, as Hopper has it; NVML_GPU_NVLINK_BW_MODE_*.
   ReturnFault return_faults[kMaxReturnFaults];

@@ -73,11 +73,22 @@ struct FabricFault {
   State state = State::kInProgress;
 };
 
-// A function of the library answers `code` (the number of an nvmlReturn_t) instead of its result,
-// for this GPU. Functions without a device are faulted on any GPU.
+// A function of the library ("*": each) answers `code` (the number of an nvmlReturn_t) instead of
+// its result, for this GPU; 0 is its result. Functions without a device are faulted on any GPU.
 struct ReturnFault {
   std::string function;
   int code = 999;
+  // It answers so much later.
+  std::uint32_t delay_ms = 0;
+  // Only of this process; only for this MIG instance's handles.
+  std::optional<std::uint32_t> pid;
+  std::optional<std::uint32_t> gpu_instance;
+  std::optional<std::uint32_t> compute_instance;
+  // Of each process, `skip` calls pass, then `times` are faulted (0: all that follow), and of those
+  // `percent` in 100, by the node's seed.
+  std::uint64_t skip = 0;
+  std::uint64_t times = 0;
+  std::uint32_t percent = 100;
 };
 
 using Fault =

@@ -161,10 +161,33 @@ class Applier {
 
   Status operator()(const ReturnFault& fault) {
     layout::NodeState& node = transaction_.node();
-    const std::uint64_t hash = layout::HashName(fault.function.c_str());
+    if (fault.percent == 0 || fault.percent > 100) {
+      return InvalidArgumentError("percent: expected a number from 1 to 100, found " +
+                                  std::to_string(fault.percent));
+    }
+    if (fault.delay_ms > layout::kMaxDelayUs / 1000) {
+      return InvalidArgumentError("delay: expected at most " +
+                                  std::to_string(layout::kMaxDelayUs / 1000) +
+                                  " milliseconds, found " + std::to_string(fault.delay_ms));
+    }
+    const layout::ReturnFault added = {
+        .function_hash = layout::HashName(fault.function.c_str()),
+        .id = ++node.return_fault_ids,
+        .gpu = slot_,
+        .code = fault.code,
+        .gpu_instance = fault.gpu_instance.value_or(layout::kNoInstance),
+        .compute_instance = fault.compute_instance.value_or(layout::kNoInstance),
+        .pid = fault.pid.value_or(0),
+        .percent = fault.percent,
+        .skip = fault.skip,
+        .times = fault.times,
+        .delay_us = std::uint64_t{fault.delay_ms} * 1000};
+    // In the place of one of the same calls, if there is any.
     layout::ReturnFault* free = nullptr;
     for (layout::ReturnFault& entry : node.return_faults) {
-      if (entry.function_hash == hash && entry.gpu == slot_) {
+      if (entry.function_hash == added.function_hash && entry.gpu == slot_ &&
+          entry.pid == added.pid && entry.gpu_instance == added.gpu_instance &&
+          entry.compute_instance == added.compute_instance) {
         free = &entry;
         break;
       }
@@ -177,7 +200,7 @@ class Applier {
                                     " return faults at a time");
     }
     node.return_fault_count += free->function_hash == 0 ? 1 : 0;
-    *free = {hash, slot_, fault.code};
+    *free = added;
     return OkStatus();
   }
 
@@ -361,7 +384,8 @@ std::vector<std::string> DescribeFaults(const layout::NodeState& node, const lay
   }
   for (const layout::ReturnFault& fault : node.return_faults) {
     add_if(fault.function_hash != 0 && fault.gpu == slot,
-           "a function returns " + std::to_string(fault.code));
+           fault.code == 0 ? "a function answers late"
+                           : "a function returns " + std::to_string(fault.code));
   }
   return faults;
 }

@@ -88,9 +88,33 @@ struct DeviceCall {
   }
 };
 
-// The code that a fault has this function answer for this GPU (or kAnyGpu); NVML_SUCCESS if none.
-nvmlReturn_t InjectedReturn(const layout::NodeState& node, const char* function,
-                            std::uint32_t slot);
+// What a check of a call answers where some function is faulted: ask PlayFaults, then check again.
+inline constexpr auto kAskFaults = static_cast<nvmlReturn_t>(1000);
+// Plays the faults of this call for what `handle` stands for (kInvalid: of any GPU): waits, and
+// answers the code that it is to answer; NVML_SUCCESS: its result. Once for each call.
+nvmlReturn_t PlayFaults(const layout::Region& region, const char* function, const Handle& handle);
+
+// For a call that reads the state again: its faults were played by the first time.
+inline constexpr const char* kReadAgain = nullptr;
+
+// region.Read() of check(copy, played) -> nvmlReturn_t, with the faults of the call.
+template <typename Check>
+nvmlReturn_t ReadFaulted(const layout::Region& region, const char* function, const Handle& handle,
+                         Check&& check) {
+  bool played = function == kReadAgain;
+  for (;;) {
+    const nvmlReturn_t result =
+        region.Read([&](const layout::Copy& copy) { return check(copy, played); });
+    if (result != kAskFaults) [[likely]] {
+      return result;
+    }
+    const nvmlReturn_t injected = PlayFaults(region, function, handle);
+    if (injected != NVML_SUCCESS) {
+      return injected;
+    }
+    played = true;
+  }
+}
 
 // Finds what `handle` stands for; NVML_SUCCESS, or why there is no such thing now.
 struct MigPlace {
@@ -99,9 +123,9 @@ struct MigPlace {
 };
 nvmlReturn_t FindMig(const layout::GpuState& gpu, const Handle& handle, MigPlace* place);
 
-// The checks of a device call against one commit.
+// The checks of a device call against one commit; `played`: its faults were.
 inline nvmlReturn_t CheckDevice(const DeviceCall& call, const Handle& handle,
-                                const layout::Copy& copy, MigPlace* place) {
+                                const layout::Copy& copy, bool played, MigPlace* place) {
   const layout::NodeState& node = copy.node();
   if (node.driver_loaded == 0) [[unlikely]] {
     return NVML_ERROR_DRIVER_NOT_LOADED;
@@ -109,11 +133,8 @@ inline nvmlReturn_t CheckDevice(const DeviceCall& call, const Handle& handle,
   if (handle.slot >= copy.gpu_count() || !Library::Get().IsVisible(handle.slot)) [[unlikely]] {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
-  if (node.return_fault_count != 0) [[unlikely]] {
-    const nvmlReturn_t injected = InjectedReturn(node, call.function, handle.slot);
-    if (injected != NVML_SUCCESS) {
-      return injected;
-    }
+  if (node.return_fault_count != 0 && !played) [[unlikely]] {
+    return kAskFaults;
   }
   const layout::GpuState& gpu = copy.gpu(handle.slot);
   if (gpu.health.plugged == 0 || (gpu.health.lost != 0 && !call.even_if_lost)) [[unlikely]] {
@@ -141,9 +162,9 @@ nvmlReturn_t ReadDevice(const DeviceCall& call, Body&& body) {
       !call.arguments_ok) [[unlikely]] {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
-  return region->Read([&](const layout::Copy& copy) {
+  return ReadFaulted(*region, call.function, handle, [&](const layout::Copy& copy, bool played) {
     MigPlace place;
-    const nvmlReturn_t checked = CheckDevice(call, handle, copy, &place);
+    const nvmlReturn_t checked = CheckDevice(call, handle, copy, played, &place);
     if (checked != NVML_SUCCESS) [[unlikely]] {
       return checked;
     }
@@ -173,9 +194,11 @@ nvmlReturn_t GetString(const DeviceCall& call, char* buffer, unsigned int size, 
                     [&](const Gpu& gpu) { return CopyString(text(gpu), buffer, size); });
 }
 
-// A call without a device: body(const layout::Copy&) -> nvmlReturn_t.
+// A call without a device: body(const layout::Copy&) -> nvmlReturn_t. `handle` is for faults: what
+// the call is of.
 template <typename Body>
-nvmlReturn_t ReadNode(const char* function, bool arguments_ok, Body&& body) {
+nvmlReturn_t ReadNode(const char* function, bool arguments_ok, Body&& body,
+                      const Handle& handle = {}) {
   const layout::Region* region = Library::Get().region();
   if (region == nullptr) [[unlikely]] {
     return NVML_ERROR_UNINITIALIZED;
@@ -183,16 +206,13 @@ nvmlReturn_t ReadNode(const char* function, bool arguments_ok, Body&& body) {
   if (!arguments_ok) [[unlikely]] {
     return NVML_ERROR_INVALID_ARGUMENT;
   }
-  return region->Read([&](const layout::Copy& copy) {
+  return ReadFaulted(*region, function, handle, [&](const layout::Copy& copy, bool played) {
     const layout::NodeState& node = copy.node();
     if (node.driver_loaded == 0) [[unlikely]] {
       return NVML_ERROR_DRIVER_NOT_LOADED;
     }
-    if (node.return_fault_count != 0) [[unlikely]] {
-      const nvmlReturn_t injected = InjectedReturn(node, function, layout::kAnyGpu);
-      if (injected != NVML_SUCCESS) {
-        return injected;
-      }
+    if (node.return_fault_count != 0 && !played) [[unlikely]] {
+      return kAskFaults;
     }
     return body(copy);
   });

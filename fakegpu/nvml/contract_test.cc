@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -304,6 +305,59 @@ TEST_F(ContractTest, AFunctionCanBeMadeToFail) {
   EXPECT_EQ(nvml().nvmlDeviceGetName(Device(2), name, sizeof(name)), NVML_SUCCESS);
   ASSERT_THAT(node().Heal("1"), assay::testing::IsOk());
   EXPECT_EQ(nvml().nvmlDeviceGetName(Device(1), name, sizeof(name)), NVML_SUCCESS);
+}
+
+// How many of `calls` calls of a getter of GPU 1 were faulted.
+int FaultedCalls(const NvmlFunctions& nvml, nvmlDevice_t device, int calls) {
+  int faulted = 0;
+  for (int i = 0; i < calls; ++i) {
+    unsigned int minor = 0;
+    faulted += nvml.nvmlDeviceGetMinorNumber(device, &minor) == NVML_ERROR_TIMEOUT ? 1 : 0;
+  }
+  return faulted;
+}
+
+TEST_F(ContractTest, AReturnFaultMayBeOfSomeCalls) {
+  control::ReturnFault fault{"nvmlDeviceGetMinorNumber", NVML_ERROR_TIMEOUT};
+  fault.skip = 3;
+  fault.times = 2;
+  ASSERT_THAT(node().Inject("1", fault), assay::testing::IsOk());
+  EXPECT_EQ(FaultedCalls(nvml(), Device(2), 10), 0);
+  EXPECT_EQ(FaultedCalls(nvml(), Device(1), 3), 0);
+  EXPECT_EQ(FaultedCalls(nvml(), Device(1), 2), 2);
+  EXPECT_EQ(FaultedCalls(nvml(), Device(1), 10), 0);
+  EXPECT_TRUE(InChild([&] { return FaultedCalls(nvml(), Device(1), 10) == 0; }))
+      << "a child goes on counting";
+  ASSERT_THAT(node().Inject("1", fault), assay::testing::IsOk());
+  EXPECT_EQ(FaultedCalls(nvml(), Device(1), 10), 2) << "injected anew, counted anew";
+}
+
+TEST_F(ContractTest, AReturnFaultMayBeOfAShareOfTheCalls) {
+  control::ReturnFault fault{"nvmlDeviceGetMinorNumber", NVML_ERROR_TIMEOUT};
+  fault.percent = 30;
+  ASSERT_THAT(node().Inject("1", fault), assay::testing::IsOk());
+  EXPECT_NEAR(FaultedCalls(nvml(), Device(1), 1000), 300, 60);
+}
+
+TEST_F(ContractTest, AReturnFaultMayBeOfOneProcess) {
+  control::ReturnFault fault{"*", NVML_ERROR_TIMEOUT};
+  fault.pid = static_cast<std::uint32_t>(getpid());
+  const nvmlDevice_t device = Device(1);
+  ASSERT_THAT(node().Inject("1", fault), assay::testing::IsOk());
+  EXPECT_EQ(FaultedCalls(nvml(), device, 5), 5);
+  EXPECT_TRUE(InChild([&] { return FaultedCalls(nvml(), device, 5) == 0; }));
+}
+
+TEST_F(ContractTest, AFaultedFunctionAnswersLate) {
+  control::ReturnFault fault{"nvmlDeviceGetMinorNumber", /*code=*/0};
+  fault.delay_ms = 20;
+  fault.times = 1;
+  ASSERT_THAT(node().Inject("1", fault), assay::testing::IsOk());
+  const auto before = std::chrono::steady_clock::now();
+  unsigned int minor = 0;
+  EXPECT_EQ(nvml().nvmlDeviceGetMinorNumber(Device(1), &minor), NVML_SUCCESS);
+  EXPECT_EQ(minor, 1u);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds(20));
 }
 
 using LookUpTable = nvmlReturn_t (*)(const void**, const void*);

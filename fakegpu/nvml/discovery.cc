@@ -201,7 +201,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetIndex(nvmlDevice_t device, unsigned int* i
   if (checked != NVML_SUCCESS) {
     return checked;
   }
-  return ReadNode(__func__, true, [&](const layout::Copy& copy) {
+  return ReadNode(kReadAgain, true, [&](const layout::Copy& copy) {
     *index = CountListed(copy, FromPointer(device).slot);
     return NVML_SUCCESS;
   });

@@ -63,14 +63,15 @@ template <typename Pointer, typename Body>
 nvmlReturn_t ReadInstance(const char* function, Pointer pointer, HandleKind kind, bool arguments_ok,
                           Body&& body) {
   const Handle handle = FromPointer(pointer);
-  return ReadNode(function, arguments_ok && handle.kind == kind, [&](const layout::Copy& copy) {
+  const auto read = [&](const layout::Copy& copy) {
     MigPlace place;
-    const nvmlReturn_t checked =
-        CheckDevice(DeviceCall{function, nullptr}.OrMig(), handle, copy, &place);
+    const nvmlReturn_t checked = CheckDevice(DeviceCall{function, nullptr}.OrMig(), handle, copy,
+                                             /*played=*/true, &place);
     return checked != NVML_SUCCESS ? checked
                                    : body(Gpu{copy.node(), copy.gpu(handle.slot), handle,
                                               place.gpu_instance, place.compute_instance});
-  });
+  };
+  return ReadNode(function, arguments_ok && handle.kind == kind, read, handle);
 }
 
 // A change under such a handle: body(transaction, GpuState&) -> MigError.

@@ -341,6 +341,19 @@ TEST_P(MigBoardTest, AGpuInstanceFillsWithComputeInstancesOfOneSlice) {
   EXPECT_EQ(std::set<std::string>(uuids.begin(), uuids.end()).size(), profile.sliceCount);
 }
 
+TEST_P(MigBoardTest, AReturnFaultMayBeOfOneInstance) {
+  nvmlGpuInstance_t instances[2] = {};
+  for (nvmlGpuInstance_t& instance : instances) {
+    ASSERT_EQ(Create(profiles().at(NVML_GPU_INSTANCE_PROFILE_1_SLICE).id, &instance), NVML_SUCCESS);
+  }
+  control::ReturnFault fault{"nvmlGpuInstanceGetInfo", NVML_ERROR_TIMEOUT};
+  fault.gpu_instance = Info(instances[1]).id;
+  ASSERT_THAT(node().Inject(std::to_string(GetParam()), fault), assay::testing::IsOk());
+  nvmlGpuInstanceInfo_t info{};
+  EXPECT_EQ(nvml().nvmlGpuInstanceGetInfo(instances[0], &info), NVML_SUCCESS);
+  EXPECT_EQ(nvml().nvmlGpuInstanceGetInfo(instances[1], &info), NVML_ERROR_TIMEOUT);
+}
+
 TEST_P(MigBoardTest, WhatIsInUseIsKept) {
   const auto& profile = profiles().at(NVML_GPU_INSTANCE_PROFILE_1_SLICE);
   nvmlGpuInstance_t parent = nullptr;

@@ -80,7 +80,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceSetPowerManagementLimit_v2(nvmlDevice_t devic
     return powerValue->powerScope < NVML_POWER_SCOPE_COUNT ? NVML_ERROR_NOT_SUPPORTED
                                                            : NVML_ERROR_INVALID_ARGUMENT;
   }
-  return SetLimit(call, powerValue->powerValueMw);
+  return SetLimit(DeviceCall{kReadAgain, device}, powerValue->powerValueMw);
 }
 
 NVML_EXPORT nvmlReturn_t nvmlDeviceGetPowerSource(nvmlDevice_t device,

@@ -32,17 +32,16 @@ nvmlReturn_t ReadPair(const char* function, nvmlDevice_t first, nvmlDevice_t sec
     return checked;
   }
   const std::uint32_t slot = FromPointer(second).slot;
-  return ReadNode(function, true, [&](const layout::Copy& copy) {
+  const Handle handle = FromPointer(first);
+  const auto read = [&](const layout::Copy& copy) {
     MigPlace place;
-    const Handle handle = FromPointer(first);
-    if (handle.kind != HandleKind::kDevice) {
-      return NVML_ERROR_INVALID_ARGUMENT;
-    }
-    const nvmlReturn_t result = CheckDevice(DeviceCall{function, first}, handle, copy, &place);
+    const nvmlReturn_t result =
+        CheckDevice(DeviceCall{function, first}, handle, copy, /*played=*/true, &place);
     return result != NVML_SUCCESS ? result
                                   : body(Gpu{copy.node(), copy.gpu(handle.slot), handle},
                                          Gpu{copy.node(), copy.gpu(slot), FromPointer(second)});
-  });
+  };
+  return ReadNode(function, handle.kind == HandleKind::kDevice, read, handle);
 }
 
 constexpr unsigned int kBitsPerWord = 8 * sizeof(unsigned long);
@@ -131,7 +130,7 @@ NVML_EXPORT nvmlReturn_t nvmlDeviceGetTopologyNearestGpus(nvmlDevice_t device,
     return checked;
   }
   const std::uint32_t own = FromPointer(device).slot;
-  return ReadNode(__func__, true, [&](const layout::Copy& copy) {
+  return ReadNode(kReadAgain, true, [&](const layout::Copy& copy) {
     const layout::Identity& identity = copy.gpu(own).identity;
     return ListDevices(
         copy,

@@ -21,7 +21,7 @@ constexpr char kBash[] = R"(_fakegpuctl() {
       if [[ $previous == inject ]]; then
         COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current"))
       else
-        COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= nvlink-errors= pcie-replays= fabric=not-started fabric=in-progress fabric=failed return=" -- "$current"))
+        COMPREPLY=($(compgen -W "xid= ecc=corrected ecc=uncorrected lost thermal= power-brake nvlink= nvlink-errors= pcie-replays= fabric=not-started fabric=in-progress fabric=failed return= delay=" -- "$current"))
       fi ;;
     heal|unplug|replug) COMPREPLY=($(compgen -W "all 0 1 2 3 4 5 6 7" -- "$current")) ;;
     proc) COMPREPLY=($(compgen -W "start end --pid --name --memory --utilization --type --encoder --decoder --jpeg --ofa --gi --ci --help" -- "$current")) ;;

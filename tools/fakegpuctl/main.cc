@@ -50,7 +50,11 @@ constexpr char kFaults[] =
   pcie-replays=N                      packets sent again over PCIe
   fabric=not-started|in-progress|failed
                                       the GPU is not part of its NVLink fabric
-  return=FUNCTION:CODE                a function answers a return code)";
+  return=FUNCTION:CODE[,delay-ms=N]   a function answers a return code
+  delay=FUNCTION:MILLISECONDS         a function answers late
+The last two are of every call of FUNCTION (*: of each function), or of some:
+  [,pid=N][,gi=N][,ci=N]              of one process, of a MIG instance's handles
+  [,skip=N][,times=N][,percent=N]     of each process after N calls, N times, N in 100)";
 
 constexpr char kRun[] =
     R"(The program sees the node's GPUs in /sys/bus/pci/devices, /proc/driver, /proc/devices
