@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <memory>
 #include <vector>
 
 #include "fakegpu/capture/ask.h"
@@ -44,6 +45,7 @@ class BoardReader {
     ASSAY_RETURN_IF_ERROR(ReadTemperature());
     ReadFirmware();
     ReadLinks();
+    ReadPowerProfiles();
     ReadMig();
     return BoardProfile{.name = name_, .yaml = std::move(yaml_)};
   }
@@ -70,6 +72,7 @@ class BoardReader {
   Status ReadTemperature();
   void ReadFirmware();
   void ReadLinks();
+  void ReadPowerProfiles();
   void ReadMig();
   std::string MigRow(unsigned int index, unsigned int& memory_slices) const;
   unsigned int Clock(nvmlClockType_t type, unsigned int fallback) const;
@@ -384,6 +387,34 @@ void BoardReader::ReadLinks() {
     yaml_ += "\nc2c:\n";
     Add(yaml_, "  links", c2c_links);
     Add(yaml_, "  mbps", c2c_mbps);
+  }
+}
+
+void BoardReader::ReadPowerProfiles() {
+  auto info = std::make_unique<nvmlWorkloadPowerProfileProfilesInfo_t>();
+  info->version = nvmlWorkloadPowerProfileProfilesInfo_v1;
+  if (ASSAY_ASK(nvml_, nvmlDeviceWorkloadPowerProfileGetProfilesInfo, device_, info.get()) !=
+      NVML_SUCCESS) {
+    return;
+  }
+  // All that have names are in a mask's first word.
+  const auto has = [](const nvmlMask255_t& mask, unsigned int id) {
+    return (mask.mask[0] >> id & 1) != 0;
+  };
+  yaml_ += "\npower_profiles:\n";
+  for (unsigned int id = 0; id < NVML_POWER_PROFILE_MAX; ++id) {
+    if (!has(info->perfProfilesMask, id)) {
+      continue;
+    }
+    std::string conflicts;
+    for (unsigned int other = 0; other < NVML_POWER_PROFILE_MAX; ++other) {
+      if (has(info->perfProfile[id].conflictingMask, other)) {
+        conflicts += (conflicts.empty() ? "" : ", ") + std::to_string(other);
+      }
+    }
+    yaml_ += "  - {id: " + std::to_string(id) +
+             ", priority: " + std::to_string(info->perfProfile[id].priority) + ", conflicts: [" +
+             conflicts + "]}\n";
   }
 }
 

@@ -221,6 +221,28 @@ Status ReadC2c(const Node& node, layout::Identity& identity) {
   return OkStatus();
 }
 
+Status ReadPowerProfile(const Node& node, layout::PowerProfiles& profiles) {
+  ASSAY_RETURN_IF_ERROR(node.CheckKeys({"id", "priority", "conflicts"}));
+  std::uint32_t id = 0;
+  ASSAY_READ(node, "id", 0, layout::kMaxPowerProfiles - 1, id);
+  if ((profiles.offered >> id & 1) != 0) {
+    return node.Error("expected an id of its own");
+  }
+  profiles.offered |= 1U << id;
+  ASSAY_READ(node, "priority", 0, 255, profiles.profiles[id].priority);
+  ASSAY_ASSIGN_OR_RETURN(const auto* conflicts,
+                         Items(node, "conflicts", layout::kMaxPowerProfiles));
+  for (const Node& conflict : *conflicts) {
+    ASSAY_ASSIGN_OR_RETURN(const std::uint64_t other, conflict.AsUint64());
+    if (other == id || other >= layout::kMaxPowerProfiles) {
+      return conflict.Error("expected the id of another profile, found " + std::to_string(other));
+    }
+    profiles.profiles[id].conflicts |= 1U << other;
+    profiles.profiles[other].conflicts |= 1U << id;
+  }
+  return OkStatus();
+}
+
 Result<layout::MigProfile> ReadMigProfile(const Node& node, std::uint32_t memory_slices) {
   ASSAY_RETURN_IF_ERROR(node.CheckKeys(
       {"index", "id", "slices", "instances", "memory_gib", "multiprocessors", "copy_engines",
@@ -322,7 +344,7 @@ Result<Board> ReadBoard(const Node& node) {
                                         "clocks",       "power",
                                         "temperature",  "firmware",
                                         "nvlink",       "c2c",
-                                        "mig"}));
+                                        "mig",          "power_profiles"}));
   Board board;
   layout::Identity& identity = board.state.identity;
   layout::Limits& limits = board.state.limits;
@@ -366,6 +388,13 @@ Result<Board> ReadBoard(const Node& node) {
   }
   if (const Node* mig = node.Find("mig"); mig != nullptr) {
     ASSAY_RETURN_IF_ERROR(ReadMig(*mig, board.state));
+  }
+  if (node.Find("power_profiles") != nullptr) {
+    ASSAY_ASSIGN_OR_RETURN(const auto* profiles,
+                           Items(node, "power_profiles", layout::kMaxPowerProfiles));
+    for (const Node& profile : *profiles) {
+      ASSAY_RETURN_IF_ERROR(ReadPowerProfile(profile, board.state.power_profiles));
+    }
   }
   if (node.Find("memory_repair") != nullptr) {
     ASSAY_ASSIGN_OR_RETURN(identity.retires_pages,

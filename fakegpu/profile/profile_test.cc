@@ -242,6 +242,24 @@ TEST(InheritanceTest, ErrorsNameTheFileThatHasTheLine) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("ring")));
 }
 
+TEST(ProfileTest, PowerProfilesConflictWithOthers) {
+  ASSAY_ASSERT_OK_AND_ASSIGN(const TempDir dir, TempDir::Create("profile-test"));
+  ASSAY_ASSERT_OK_AND_ASSIGN(const std::string base, ReadFile("fixtures/profiles/nvidia/l4.yaml"));
+  ASSERT_THAT(WriteFileAtomically(dir / "base.yaml", base), IsOk());
+  const std::string head = "name: x\nextends: base.yaml\npower_profiles:\n";
+  const std::string first = "  - {id: 1, priority: 7, conflicts: [6]}\n";
+  ASSAY_ASSERT_OK_AND_ASSIGN(const Board board, LoadText("x.yaml", head + first, dir));
+  const layout::PowerProfiles& profiles = board.state.power_profiles;
+  EXPECT_EQ(profiles.offered, 1u << 1);
+  EXPECT_EQ(profiles.profiles[1].priority, 7u);
+  EXPECT_EQ(profiles.profiles[6].conflicts, 1u << 1) << "it is mutual";
+  EXPECT_THAT(LoadText("x.yaml", head + first + first, dir),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("x.yaml:5: power_profiles[1]")));
+  EXPECT_THAT(LoadText("x.yaml", head + "  - {id: 1, priority: 7, conflicts: [1]}\n", dir),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("x.yaml:4: power_profiles[0].conflicts[0]")));
+}
+
 // A node of A30 boards with `text` for what comes after its name and driver.
 Result<model::NodeSpec> LoadNodeWith(const std::string& text, const TempDir& dir) {
   const std::filesystem::path profile =
@@ -347,6 +365,7 @@ TEST_F(SchemaTest, OfBoardsAgreesWithTheLoader) {
   board["ecc"] = true;
   board["memory_repair"] = "remap-rows";
   board["c2c"] = {{"links", 1}, {"mbps", 1}};
+  board["power_profiles"] = {{{"id", 0}, {"priority", 0}, {"conflicts", {1}}}};
   board["mig"]["profiles"][0]["encoders"] = 0;
   board["mig"]["profiles"][0]["attribute"] = "+me";
   Use("board.schema.json", board, [](const auto& path) { return LoadBoard(path).ok(); });
@@ -356,6 +375,7 @@ TEST_F(SchemaTest, OfBoardsAgreesWithTheLoader) {
     CheckObject("/" + name, properties[name]["properties"], part["required"]);
   }
   CheckObject("/mig/profiles/0", properties["mig"]["properties"]["profiles"]["items"]);
+  CheckObject("/power_profiles/0", properties["power_profiles"]["items"]);
 }
 
 TEST_F(SchemaTest, OfNodesAgreesWithTheLoader) {
