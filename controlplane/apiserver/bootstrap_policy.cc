@@ -60,6 +60,99 @@ Object Binding(const std::string& name, const std::string& kind, const std::stri
   return Object::Of(std::move(binding));
 }
 
+constexpr char kScheduling[] = "scheduling.k8s.io";
+constexpr char kResource[] = "resource.k8s.io";
+
+PolicyRule EventsRule() {
+  return {.verbs = {"create", "update", "patch"},
+          .api_groups = {"", "events.k8s.io"},
+          .resources = {"events"}};
+}
+
+// Of the scheduler and the controllers, with what the gates that are off by default add.
+std::vector<PolicyRule> SchedulerRules() {
+  return {
+      EventsRule(),
+      {.verbs = Read(),
+       .api_groups = {""},
+       .resources = {"nodes", "pods", "services", "replicationcontrollers",
+                     "persistentvolumeclaims", "persistentvolumes", "namespaces"}},
+      {.verbs = {"delete"}, .api_groups = {""}, .resources = {"pods"}},
+      {.verbs = {"create"}, .api_groups = {""}, .resources = {"pods/binding", "bindings"}},
+      {.verbs = {"patch", "update"}, .api_groups = {""}, .resources = {"pods/status"}},
+      {.verbs = {"update"}, .api_groups = {""}, .resources = {"pods/finalizers"}},
+      {.verbs = Read(), .api_groups = {"apps"}, .resources = {"replicasets", "statefulsets"}},
+      {.verbs = Read(), .api_groups = {"policy"}, .resources = {"poddisruptionbudgets"}},
+      {.verbs = Read(),
+       .api_groups = {"storage.k8s.io"},
+       .resources = {"csinodes", "csidrivers", "csistoragecapacities", "volumeattachments",
+                     "storageclasses"}},
+      {.verbs = {"create"}, .api_groups = {"coordination.k8s.io"}, .resources = {"leases"}},
+      {.verbs = {"get", "update", "list", "watch"},
+       .api_groups = {"coordination.k8s.io"},
+       .resources = {"leases"},
+       .resource_names = {"kube-scheduler"}},
+      {.verbs = {"create"}, .api_groups = {"authentication.k8s.io"}, .resources = {"tokenreviews"}},
+      {.verbs = {"create"},
+       .api_groups = {"authorization.k8s.io"},
+       .resources = {"subjectaccessreviews"}},
+      {.verbs = Read(),
+       .api_groups = {kResource},
+       .resources = {"deviceclasses", "resourceslices", "devicetaintrules", "resourceclaims",
+                     "resourceclaims/status"}},
+      {.verbs = {"update", "patch"},
+       .api_groups = {kResource},
+       .resources = {"resourceclaims", "resourceclaims/status", "resourceclaims/binding"}},
+      {.verbs = {"create", "delete"}, .api_groups = {kResource}, .resources = {"resourceclaims"}},
+      {.verbs = Read(), .api_groups = {kScheduling}, .resources = {"podgroups"}},
+      {.verbs = {"patch", "update"},
+       .api_groups = {kScheduling},
+       .resources = {"podgroups/status"}}};
+}
+
+std::vector<PolicyRule> ClaimControllerRules() {
+  return {EventsRule(),
+          {.verbs = Read(), .api_groups = {""}, .resources = {"pods"}},
+          {.verbs = {"update"}, .api_groups = {""}, .resources = {"pods/finalizers"}},
+          {.verbs = {"update", "patch"}, .api_groups = {""}, .resources = {"pods/status"}},
+          {.verbs = {"get", "list", "watch", "create", "delete"},
+           .api_groups = {kResource},
+           .resources = {"resourceclaims"}},
+          {.verbs = {"update", "patch"},
+           .api_groups = {kResource},
+           .resources = {"resourceclaims", "resourceclaims/status", "resourceclaims/binding"}},
+          {.verbs = Read(), .api_groups = {kResource}, .resources = {"resourceclaimtemplates"}},
+          {.verbs = Read(), .api_groups = {kScheduling}, .resources = {"podgroups"}},
+          {.verbs = {"update", "patch"},
+           .api_groups = {kScheduling},
+           .resources = {"podgroups/status"}}};
+}
+
+std::vector<PolicyRule> EvictionRules() {
+  return {EventsRule(),
+          {.verbs = {"get", "list", "watch", "delete"}, .api_groups = {""}, .resources = {"pods"}},
+          {.verbs = {"update", "patch"}, .api_groups = {""}, .resources = {"pods/status"}},
+          {.verbs = Read(),
+           .api_groups = {kResource},
+           .resources = {"resourceclaims", "resourceslices", "deviceclasses", "devicetaintrules"}},
+          {.verbs = {"update", "patch"},
+           .api_groups = {kResource},
+           .resources = {"devicetaintrules/status"}}};
+}
+
+std::vector<PolicyRule> PoolStatusRules() {
+  return {EventsRule(),
+          {.verbs = {"get", "list", "watch", "delete"},
+           .api_groups = {kResource},
+           .resources = {"resourcepoolstatusrequests"}},
+          {.verbs = {"update", "patch"},
+           .api_groups = {kResource},
+           .resources = {"resourcepoolstatusrequests/status"}},
+          {.verbs = Read(),
+           .api_groups = {kResource},
+           .resources = {"resourceslices", "resourceclaims", "devicetaintrules"}}};
+}
+
 std::vector<PolicyRule> NodeRules() {
   return {
       {.verbs = {"create"}, .api_groups = {"authentication.k8s.io"}, .resources = {"tokenreviews"}},
@@ -95,19 +188,13 @@ std::vector<PolicyRule> NodeRules() {
        .resources = {"resourceslices"}}};
 }
 
-}  // namespace
-
-std::vector<Object> BootstrapPolicy() {
+// To be bound in namespaces.
+std::vector<Object> UserFacingRoles() {
   const Strings objects_of_pods = {
       "configmaps", "events",      "persistentvolumeclaims", "pods",
       "pods/log",   "pods/status", "serviceaccounts",        "services"};
   const Strings of_apps = {"daemonsets", "deployments", "replicasets", "statefulsets"};
   return {
-      Role("cluster-admin", {{.verbs = {"*"}, .api_groups = {"*"}, .resources = {"*"}},
-                             {.verbs = {"*"}, .non_resource_urls = {"*"}}}),
-      Binding("cluster-admin", "Group", "system:masters"),
-      Role("system:node", NodeRules()),
-      Binding("system:node", "Group", "system:nodes"),
       AggregatedRole("view", "edit"),
       AggregatedRole("edit", "admin"),
       AggregatedRole("admin", ""),
@@ -144,6 +231,32 @@ std::vector<Object> BootstrapPolicy() {
            {.verbs = Write(),
             .api_groups = {kRbacGroup},
             .resources = {"rolebindings", "roles"}}})};
+}
+
+}  // namespace
+
+std::vector<Object> BootstrapPolicy() {
+  std::vector<Object> objects = UserFacingRoles();
+  // The role of a name, and its binding.
+  const auto add = [&](const std::string& name, std::vector<PolicyRule> rules,
+                       const std::string& kind, const std::string& subject) {
+    objects.push_back(Role(name, std::move(rules)));
+    objects.push_back(Binding(name, kind, subject));
+  };
+  add("cluster-admin",
+      {{.verbs = {"*"}, .api_groups = {"*"}, .resources = {"*"}},
+       {.verbs = {"*"}, .non_resource_urls = {"*"}}},
+      "Group", "system:masters");
+  add("system:node", NodeRules(), "Group", "system:nodes");
+  add("system:kube-scheduler", SchedulerRules(), "User", "system:kube-scheduler");
+  for (auto& [controller, rules] : std::map<std::string, std::vector<PolicyRule>>{
+           {"resource-claim-controller", ClaimControllerRules()},
+           {"device-taint-eviction-controller", EvictionRules()},
+           {"resourcepoolstatusrequest-controller", PoolStatusRules()}}) {
+    add("system:controller:" + controller, rules, "User",
+        "system:serviceaccount:kube-system:" + controller);
+  }
+  return objects;
 }
 
 std::vector<Object> DriverPolicy(const User& driver, const DriverGrants& grants) {

@@ -11,9 +11,10 @@
 
 namespace assay::controlplane::apiserver {
 
-// Of Kubernetes' own: cluster-admin; system:node for the group "system:nodes", whose writes
-// NodeRestriction narrows to a node's own objects; admin, edit and view, to be bound in namespaces,
-// with those of their rules that are about what Assay acts on.
+// Of Kubernetes' own: cluster-admin; those of the scheduler, of the controllers that Assay has, and
+// of nodes (the group "system:nodes", whose writes NodeRestriction narrows to a node's own
+// objects); admin, edit and view, to be bound in namespaces, with those of their rules that are
+// about what Assay acts on. Where upstream's informers act as somebody else, reading is added.
 std::vector<api::Object> BootstrapPolicy();
 
 // What a driver's node plugin may do beyond the least.

@@ -98,8 +98,13 @@ struct Cluster::Impl {
   std::unique_ptr<Client> NewClient(const User& user) {
     return apiserver::MakeInProcessClient(registry, loop, user);
   }
-  Client& ControllerClient(const std::string& name) {
-    clients.push_back(NewClient(User::Controller(name)));
+  // Who may do everything, and who may do what the bootstrap policy says.
+  Client& ControllerClient(const std::string& name) { return ClientOf(User::Controller(name)); }
+  Client& ServiceAccountClient(const std::string& name) {
+    return ClientOf(User::ServiceAccount("kube-system", name));
+  }
+  Client& ClientOf(const User& user) {
+    clients.push_back(NewClient(user));
     return *clients.back();
   }
   void StartControllers();
@@ -143,25 +148,22 @@ void Cluster::Impl::StartControllers() {
   role_aggregation->Start();
   if (options.claim_controller) {
     claim_controller = std::make_unique<claims::ClaimController>(
-        ControllerClient("system:serviceaccount:kube-system:resource-claim-controller"),
-        compatibility);
+        ServiceAccountClient("resource-claim-controller"), compatibility);
     claim_controller->Start();
   }
   if (options.scheduler) {
     scheduler = std::make_unique<scheduler::Scheduler>(
-        ControllerClient("system:kube-scheduler"), compatibility,
-        scheduler::SchedulerOptions{.seed = options.seed});
+        ClientOf({.name = "system:kube-scheduler", .groups = {"system:authenticated"}}),
+        compatibility, scheduler::SchedulerOptions{.seed = options.seed});
     scheduler->Start();
   }
   if (options.eviction_controller) {
     eviction = std::make_unique<eviction::DeviceTaintEviction>(
-        ControllerClient("system:serviceaccount:kube-system:device-taint-eviction-controller"),
-        compatibility);
+        ServiceAccountClient("device-taint-eviction-controller"), compatibility);
     eviction->Start();
   }
   pool_status = std::make_unique<poolstatus::PoolStatusController>(
-      ControllerClient("system:serviceaccount:kube-system:resourcepoolstatusrequest-controller"),
-      compatibility);
+      ServiceAccountClient("resourcepoolstatusrequest-controller"), compatibility);
   pool_status->Start();
 }
 

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 
 #include "api/client/blocking_client.h"
 #include "api/client/config.h"
+#include "api/client/http_client.h"
 #include "api/core/types.h"
 #include "api/rbac/types.h"
 #include "api/resource/types.h"
@@ -20,6 +23,9 @@
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
 #include "controlplane/apiserver/bootstrap_policy.h"
+#include "controlplane/claims/claim_controller.h"
+#include "controlplane/eviction/device_taint_eviction.h"
+#include "controlplane/scheduler/scheduler.h"
 #include "controlplane/testing/virtual_cluster.h"
 
 namespace assay::controlplane {
@@ -162,6 +168,89 @@ TEST_F(ClusterTest, TheApiServersClockMayJump) {
   ASSAY_ASSERT_OK_AND_ASSIGN(const Pod pod, cluster_->admin().Create(MakePod("a")));
   EXPECT_GT(pod.metadata.creation_timestamp.unix_seconds(),
             api::meta::Time::From(Clock::Real().Now()).unix_seconds() + 23 * 3600);
+}
+
+// The scheduler and the controllers as processes of their own would be: over HTTPS, each with a
+// token of its own and the rights that the bootstrap policy gives it.
+TEST_F(ClusterTest, ComponentsNeedNoMoreThanTheirRights) {
+  api::Compatibility compatibility;
+  ASSERT_THAT(compatibility.Set("DRADeviceTaintRules", true), IsOk());
+  std::filesystem::create_directory(dir_ / "alone");
+  ASSAY_ASSERT_OK_AND_ASSIGN(cluster_, Cluster::Start({.directory = dir_ / "alone",
+                                                       .compatibility = compatibility,
+                                                       .claim_controller = false,
+                                                       .scheduler = false,
+                                                       .eviction_controller = false}));
+  RealEventLoop loop;
+  loop.Start();
+  const auto on_loop = [&](const std::function<void()>& task) {
+    std::promise<void> done;
+    loop.Post([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  };
+  std::vector<std::unique_ptr<api::client::Client>> clients;
+  const auto client = [&](const User& user) -> api::client::Client& {
+    clients.push_back(*api::client::HttpClient::Create(loop, cluster_->ConnectionFor(user)));
+    return *clients.back();
+  };
+  const auto account = [&](const std::string& name) -> api::client::Client& {
+    return client(User::ServiceAccount("kube-system", name));
+  };
+  std::unique_ptr<claims::ClaimController> claims;
+  std::unique_ptr<scheduler::Scheduler> scheduler;
+  std::unique_ptr<eviction::DeviceTaintEviction> eviction;
+  on_loop([&] {
+    claims = std::make_unique<claims::ClaimController>(account("resource-claim-controller"),
+                                                       compatibility);
+    claims->Start();
+    scheduler = std::make_unique<scheduler::Scheduler>(
+        client({.name = "system:kube-scheduler", .groups = {"system:authenticated"}}),
+        compatibility, scheduler::SchedulerOptions{.seed = 1});
+    scheduler->Start();
+    eviction = std::make_unique<eviction::DeviceTaintEviction>(
+        account("device-taint-eviction-controller"), compatibility);
+    eviction->Start();
+  });
+
+  BlockingClient& admin = cluster_->admin();
+  ASSERT_THAT(cluster_->AddNode({.name = "n1"}), IsOk());
+  ASSERT_THAT(admin.Create(MakeSlice("n1", 2)), IsOk());
+  ASSERT_THAT(admin.Create(MakeClass()), IsOk());
+  ASSERT_THAT(admin.Create(MakeTemplate("one")), IsOk());
+  ASSERT_THAT(admin.Create(MakePod("a", {"one"})), IsOk());
+  EXPECT_THAT(admin.WaitFor<Pod>({"default", "a"},
+                                 [](const Pod& pod) { return !pod.spec.node_name.empty(); }),
+              IsOk());
+  DeviceTaintRule rule;
+  rule.metadata.name = "rule";
+  rule.spec.device_selector.emplace().driver = "gpu.example.com";
+  rule.spec.taint.key = "example.com/away";
+  rule.spec.taint.effect = "NoExecute";
+  ASSERT_THAT(admin.Create(rule), IsOk());
+  EXPECT_THAT(admin.WaitFor<Pod>(
+                  {"default", "a"},
+                  [](const Pod& pod) { return pod.metadata.deletion_timestamp.has_value(); }),
+              IsOk());
+  // No kubelet is there to end it.
+  ASSERT_THAT(admin.Delete<Pod>({"default", "a"}, {.grace_period_seconds = 0}), IsOk());
+  EXPECT_THAT(admin.WaitForList<ResourceClaim>(
+                  {}, [](const auto& claims_left) { return claims_left.empty(); }),
+              IsOk());
+
+  on_loop([&] {
+    eviction.reset();
+    scheduler.reset();
+    claims.reset();
+    clients.clear();
+  });
+  loop.StopAndJoin();
+  for (const auto& record : cluster_->api_server().requests().Since(0)) {
+    EXPECT_NE(record.code, 403) << record.user << " may not " << record.info.verb << " "
+                                << record.info.resource << "/" << record.info.subresource;
+  }
 }
 
 TEST_F(ClusterTest, NodesLookAsAKubeletRegistersThem) {

@@ -26,6 +26,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -527,7 +528,10 @@ TEST_F(EndToEndTest, TheDriverPublishesAgainWhatTheApiServerLost) {
   ASSERT_THAT(cluster_->LoadStore(backup), IsOk());
   ASSERT_THAT(cluster_->api_server().ComeBack(), IsOk());
   WaitForSlices();
-  // The pod is gone, and what was prepared for it. Another gets its GPU.
+  // The pod is gone, and soon what was prepared for it. Another gets its GPU.
+  while (CdiFiles() != 0) {
+    std::this_thread::yield();
+  }
   CreateClaim("b", static_cast<std::int64_t>(kGpus));
   CreatePod("b");
   EXPECT_THAT(WaitForPhase("b", "Running"), IsOk());

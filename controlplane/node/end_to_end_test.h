@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "api/client/client.h"
+#include "api/client/http_client.h"
 #include "api/core/types.h"
 #include "api/manifest/manifests.h"
 #include "api/meta/quantity.h"
@@ -38,6 +39,7 @@
 #include "base/result.h"
 #include "base/temp_dir.h"
 #include "base/testing/status_matchers.h"
+#include "controlplane/apiserver/request_log.h"
 #include "controlplane/apiserver/user.h"
 #include "controlplane/cluster.h"
 #include "controlplane/node/cdi/oci.h"
@@ -112,6 +114,11 @@ class DriverOnNodeTest : public ::testing::Test {
     driver_.reset();
     if (cluster_) {
       StopAgent();
+      for (const auto& request :
+           cluster_->api_server().requests().Since(0, {.user = kNodeUser.name})) {
+        EXPECT_TRUE(request.code != 403 || request.injected)
+            << "the node may not " << request.info.verb << " " << request.info.resource;
+      }
     }
     if (HasFailure()) {
       if (const auto log = ReadFile(dir_ / "driver.log"); log.ok()) {
@@ -154,7 +161,9 @@ class DriverOnNodeTest : public ::testing::Test {
   void StartAgent() {
     Status status;
     cluster_->RunOnLoop([&] {
-      agent_client_ = cluster_->NewClient(apiserver::User::Node(kNode));
+      // As a kubelet: over HTTPS, with a node's rights.
+      agent_client_ =
+          *api::client::HttpClient::Create(cluster_->loop(), cluster_->ConnectionFor(kNodeUser));
       NodeAgentOptions options{
           .node_name = kNode,
           .kubelet_root = dir_ / "kubelet",
@@ -292,6 +301,7 @@ class DriverOnNodeTest : public ::testing::Test {
   Runc* runc_ = nullptr;
   std::filesystem::path node_file_ = "fixtures/nodes/dgx-h100.yaml";
   std::size_t devices_ = kGpus;  // That the driver publishes of it.
+  const apiserver::User kNodeUser = apiserver::User::Node(kNode);
   const apiserver::User kUser =
       apiserver::User::ServiceAccount("kube-system", "dra-driver-ref", kNode);
   TempDir dir_;

@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,6 +42,25 @@ std::size_t DescriptorsOf(pid_t pid) {
   std::error_code error;
   return static_cast<std::size_t>(std::distance(
       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error), {}));
+}
+
+// Of these, the unix sockets: connections to drivers.
+std::size_t OwnUnixSockets() {
+  std::set<std::string> inodes;
+  std::ifstream table("/proc/net/unix");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream words(line);
+    std::string word;
+    for (int i = 0; i < 7; ++i) {
+      words >> word;
+    }
+    inodes.insert("socket:[" + word + "]");
+  }
+  std::error_code error;
+  return static_cast<std::size_t>(std::ranges::count_if(
+      std::filesystem::directory_iterator("/proc/self/fd", error), [&](const auto& entry) {
+        return inodes.contains(std::filesystem::read_symlink(entry.path(), error).string());
+      }));
 }
 
 // Private and dirty: what the process alone keeps in memory, in KiB.
@@ -265,6 +285,7 @@ void SoakTest::Soak() {
   StartDriver(flags_);
   WaitForDriver();
   const std::size_t own_descriptors = DescriptorsOf(::getpid());
+  const std::size_t own_unix_sockets = OwnUnixSockets();
 
   // The driver is left alone in the last fifth: what it holds then must not grow.
   const int calm_from = pods * 4 / 5;
@@ -313,13 +334,18 @@ void SoakTest::Soak() {
   EXPECT_TRUE(std::filesystem::is_empty(DriverSocket().parent_path() / "claims"));
   // Calls that end at this moment may hold one.
   EXPECT_LE(descriptors_at_end, descriptors + kWorkers);
-  EXPECT_LE(DescriptorsOf(::getpid()), own_descriptors + kWorkers);
+  const std::size_t own_descriptors_at_end = DescriptorsOf(::getpid());
+  EXPECT_LE(OwnUnixSockets(), own_unix_sockets);
+  // Both ends of the connections of the agent that work at the same time.
+  EXPECT_LE(own_descriptors_at_end, own_descriptors + 4 * kWorkers);
 #ifndef __SANITIZE_ADDRESS__  // It keeps what was freed for a while.
   EXPECT_LE(kilobytes_at_end, kilobytes + 2048);
 #endif
-  std::printf("%d pods, %d nudges; driver: %zu -> %zu KiB private, %zu -> %zu descriptors;",
-              lived.load(), nudges_.load(), kilobytes, kilobytes_at_end, descriptors,
-              descriptors_at_end);
+  std::printf(
+      "%d pods, %d nudges; driver: %zu -> %zu KiB private, %zu -> %zu descriptors; own: %zu -> "
+      "%zu;",
+      lived.load(), nudges_.load(), kilobytes, kilobytes_at_end, descriptors, descriptors_at_end,
+      own_descriptors, own_descriptors_at_end);
   for (const auto& [what, times] : disturbed_) {
     std::printf(" %s: %d;", what.c_str(), times);
   }
