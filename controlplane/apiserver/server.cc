@@ -17,6 +17,8 @@
 #include "base/random.h"
 #include "controlplane/apiserver/api_call.h"
 #include "controlplane/apiserver/discovery.h"
+#include "controlplane/apiserver/forbidden.h"
+#include "controlplane/apiserver/impersonation.h"
 #include "controlplane/apiserver/registry.h"
 #include "controlplane/apiserver/resource_handler.h"
 #include "controlplane/apiserver/reviews.h"
@@ -38,20 +40,6 @@ std::uint64_t Hash(std::string_view body) {  // FNV-1a
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   }
   return body.empty() ? 0 : hash;
-}
-
-// Source: apiserver, pkg/endpoints/handlers/responsewriters/errors.go.
-meta::Status ForbiddenStatus(const User& user, const RequestInfo& info) {
-  std::string who = "User \"" + user.name + "\" cannot " + info.verb;
-  if (!info.is_resource) {
-    return meta::Forbidden({"", ""}, "", who + " path \"" + info.path + "\"");
-  }
-  std::string resource =
-      info.subresource.empty() ? info.resource : info.resource + "/" + info.subresource;
-  who += " resource \"" + resource + "\" in API group \"" + info.group + "\"";
-  who += info.namespace_.empty() ? " at the cluster scope"
-                                 : " in the namespace \"" + info.namespace_ + "\"";
-  return meta::Forbidden({info.group, info.resource}, info.name, who);
 }
 
 std::string VersionDocument(api::Level level) {
@@ -169,6 +157,12 @@ struct Server::Impl {
       return;
     }
     call.user = *std::move(user);
+    ApiResult<User> acting = ActingUser(call.user, call.request.headers, registry.authorizer());
+    if (!acting.ok()) {
+      Reply(call, *responder, StatusAnswer(acting.error()));
+      return;
+    }
+    call.user = *std::move(acting);
     if (call.request.body_too_large) {
       Reply(call, *responder, StatusAnswer(meta::RequestEntityTooLarge("limit is 3145728")));
       return;
@@ -186,7 +180,7 @@ struct Server::Impl {
   void Serve(ApiCall& call, http::Responder& responder, bool acceptable) {
     const RequestInfo& info = call.route.info;
     if (!registry.authorizer().Allows(call.user, info)) {
-      Reply(call, responder, StatusAnswer(ForbiddenStatus(call.user, info)));
+      Reply(call, responder, StatusAnswer(Forbidden(call.user, info)));
       return;
     }
     // Fixed paths are JSON or text, whatever was asked for.

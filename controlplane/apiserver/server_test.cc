@@ -425,6 +425,33 @@ TEST_F(ServerTest, KnowsWhoAsks) {
   EXPECT_EQ(Call("GET", kSlices).code, 401);
 }
 
+TEST_F(ServerTest, WhoMayActsAsSomebodyElse) {
+  const std::string reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+  const auto seen_as = [&](http::Headers headers) {
+    const Reply reply = Call("POST", reviews, "{}", std::move(headers));
+    EXPECT_EQ(reply.code, 201) << reply.text;
+    return reply.body["status"]["userInfo"];
+  };
+  EXPECT_EQ(seen_as({{"Impersonate-User", "system:serviceaccount:gpus:driver"}})["groups"],
+            json::array(
+                {"system:serviceaccounts", "system:serviceaccounts:gpus", "system:authenticated"}));
+  const json somebody = seen_as({{"Impersonate-User", "somebody"},
+                                 {"impersonate-group", "a"},
+                                 {"Impersonate-Group", "b"},
+                                 {"Impersonate-Extra-acme.com%2Fscopes", "c"}});
+  EXPECT_EQ(somebody["username"], "somebody");
+  EXPECT_EQ(somebody["groups"], json::array({"a", "b", "system:authenticated"}));
+  EXPECT_EQ(somebody["extra"]["acme.com/scopes"], json::array({"c"}));
+  EXPECT_EQ(Call("POST", reviews, "{}", {{"Impersonate-Group", "a"}}).code, 400);
+  // What he may, he may: not what the administrator may.
+  EXPECT_EQ(Call("GET", kMaps, "", {{"Impersonate-User", "somebody"}}).code, 403);
+
+  token_ = server_->AddToken({.name = "plain", .groups = {"system:authenticated"}});
+  EXPECT_EQ(Call("GET", kMaps, "", {{"Impersonate-User", "kubernetes-admin"}}).message(),
+            "users \"kubernetes-admin\" is forbidden: User \"plain\" cannot impersonate resource "
+            "\"users\" in API group \"\" at the cluster scope");
+}
+
 TEST_F(ServerTest, WatchesFromAListWithoutGaps) {
   ASSERT_EQ(Call("POST", kMaps, MapJson("a")).code, 201);
   std::string version = Call("GET", kMaps).body["metadata"]["resourceVersion"];

@@ -49,16 +49,10 @@ rbac=$here/../../../driver-ref/rbac.yaml
 grep -qx 'clusterrole.rbac.authorization.k8s.io/dra-driver-ref configured' <<<"$(kubectl apply -f "$rbac")"
 grep -qx 'clusterrole.rbac.authorization.k8s.io/dra-driver-ref unchanged' <<<"$(kubectl apply -f "$rbac")"
 can_get_claims() {
-  kubectl create -o 'jsonpath={.status.allowed}' -f - <<'YAML'
-apiVersion: authorization.k8s.io/v1
-kind: SubjectAccessReview
-spec:
-  user: system:serviceaccount:kube-system:dra-driver-ref
-  resourceAttributes: {verb: get, group: resource.k8s.io, resource: resourceclaims, namespace: default}
-YAML
+  kubectl auth can-i get resourceclaims --as=system:serviceaccount:kube-system:dra-driver-ref || true
 }
-[ "$(can_get_claims)" = true ]
+[ "$(can_get_claims)" = yes ]
 kubectl delete clusterrolebinding dra-driver-ref
-[ "$(can_get_claims)" = false ]
+[ "$(can_get_claims)" = no ]
 grep -qx 'clusterrolebinding.rbac.authorization.k8s.io/dra-driver-ref created' <<<"$(kubectl apply -f "$rbac")"
-[ "$(can_get_claims)" = true ]
+[ "$(can_get_claims)" = yes ]
