@@ -13,6 +13,8 @@ namespace assay::conformance {
 namespace {
 
 constexpr std::size_t kMaxMessageBytes = 200;
+// Where a message goes on with what the driver wrote, whose lines tell times and process ids.
+constexpr std::string_view kOutput = "; it wrote: ";
 constexpr std::string_view kSpace = " \t\r";
 
 std::string_view Trim(std::string_view text) {
@@ -124,10 +126,12 @@ std::vector<std::string> Expectations::Apply(const std::set<std::string>& known_
 std::string StableMessage(std::string_view message) {
   static const std::array<std::pair<std::regex, const char*>, 4> kTokens = {{
       {std::regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<uid>"},
-      {std::regex("/[^ \"':,]*/assay-[A-Za-z0-9]{6}"), "<tmp>"},
+      // The workers of a run have numbered directories there.
+      {std::regex("/[^ \"':,]*/assay-[A-Za-z0-9]{6}(/[0-9]+(?=/))?"), "<tmp>"},
       {std::regex("\\b[0-9]+(\\.[0-9]+)? ?(ns|us|ms|s)\\b"), "<n> $2"},
       {std::regex("[ \t\r\n]+"), " "},
   }};
+  message = message.substr(0, message.find(kOutput));
   std::string stable(message.substr(0, 4 * kMaxMessageBytes));
   for (const auto& [pattern, token] : kTokens) {
     stable = std::regex_replace(stable, pattern, token);

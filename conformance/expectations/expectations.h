@@ -50,7 +50,8 @@ class Expectations {
 };
 
 // `message` on one line, with what differs from run to run replaced by a token: UIDs by <uid>,
-// temporary paths' roots by <tmp>, measured times by <n>. Cut after 200 bytes.
+// temporary paths' roots by <tmp>, measured times by <n>, and without the driver's own output. Cut
+// after 200 bytes.
 std::string StableMessage(std::string_view message);
 
 }  // namespace assay::conformance

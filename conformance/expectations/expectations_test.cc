@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -98,10 +99,28 @@ TEST(ExpectationsTest, AnUndecidedCaseBreaks) {
   EXPECT_THAT(ApplyTo(results), ElementsAre(HasSubstr("was not decided (no hook)")));
 }
 
+// That their cases exist is coverage_test.sh's: it knows all.
+TEST(ExpectationsFilesTest, AllAreValid) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("fixtures/testees")) {
+    if (entry.path().extension() == ".expectations") {
+      ASSAY_ASSERT_OK_AND_ASSIGN(const Expectations expectations,
+                                 Expectations::ParseFile(entry.path()));
+      EXPECT_GE(expectations.entries().size(), 1U) << entry.path();
+      ++count;
+    }
+  }
+  EXPECT_GE(count, 2);
+}
+
 TEST(StableMessageTest, ReplacesWhatDiffersFromRunToRun) {
   EXPECT_EQ(StableMessage("claim 0f8fad5b-d9cb-469f-a165-70867728950e took 12.5 ms"),
             "claim <uid> took <n> ms");
   EXPECT_EQ(StableMessage("/tmp/assay-Ab12Cd/cdi/x.json is left"), "<tmp>/cdi/x.json is left");
+  EXPECT_EQ(StableMessage("/tmp/assay-Ab12Cd/2/cdi/x.json is left"), "<tmp>/cdi/x.json is left");
+  EXPECT_EQ(
+      StableMessage("the driver exited with 1; it wrote: I1128 16:57:44 main.go:272] shutdown"),
+      "the driver exited with 1");
   EXPECT_EQ(StableMessage("  two\n  lines "), "two lines");
   EXPECT_EQ(StableMessage("device-01 of 32"), "device-01 of 32");
 }
