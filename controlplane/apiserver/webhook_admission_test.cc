@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -117,7 +118,7 @@ class WebhookAdmissionTest : public ::testing::Test {
   std::mutex mu_;
   Json response_ = {{"allowed", true}};  // Guarded by mu_, as what follows.
   std::string raw_;                      // In its place, if not empty.
-  bool silent_ = false;
+  std::atomic<bool> silent_ = false;
   std::vector<std::shared_ptr<http::Responder>> held_;
   std::vector<std::string> targets_;
   std::vector<Json> requests_;
